@@ -1,0 +1,32 @@
+/** linux/fs.h, asm-generic/ioctls.h: requests that every open file takes, and the words of lseek(2). */
+import { i32 } from '../layout.ts';
+import { Request, requests } from '../request.ts';
+
+export const SEEK_SET = 0;
+export const SEEK_CUR = 1;
+export const SEEK_END = 2;
+export const SEEK_DATA = 3;
+export const SEEK_HOLE = 4;
+
+// Numbers from before `_IOC`, and a few whose direction bits say nothing true.
+const none = (number: number) => new Request<undefined>(number, 'none', undefined, undefined);
+const takesInt = (number: number) => new Request<number>(number, 'in', i32, undefined);
+const givesInt = (number: number) => new Request<undefined, undefined, number, number>(number, 'out', i32, undefined);
+const takesValue = (number: number) => new Request<number>(number, 'value', undefined, undefined);
+
+export const { FIBMAP, FIGETBSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FIOASYNC, FIOQSIZE } = requests({
+  FIBMAP: takesInt(1),
+  FIGETBSZ: givesInt(2),
+  FIONREAD: givesInt(0x541b),
+  FIONBIO: takesInt(0x5421),
+  FIONCLEX: none(0x5450),
+  FIOCLEX: none(0x5451),
+  FIOASYNC: takesInt(0x5452),
+  FIOQSIZE: givesInt(0x5460),
+});
+export const { FS_IOC_FIEMAP, FICLONE, FIFREEZE, FITHAW } = requests({
+  FS_IOC_FIEMAP: none(0xc020660b),
+  FICLONE: takesValue(0x40049409),
+  FIFREEZE: none(0xc0045877),
+  FITHAW: none(0xc0045878),
+});

@@ -1,0 +1,11 @@
+/** The uapi headers of Linux as TypeScript: one file per header, constants under their exact C names. */
+export * from './dma-buf.ts';
+export * from './dma-heap.ts';
+export * from './fcntl.ts';
+export * from './fs.ts';
+export * from './limits.ts';
+export * from './mman.ts';
+export * from './poll.ts';
+export * from './signal.ts';
+export * from './stat.ts';
+export * from './sync-file.ts';

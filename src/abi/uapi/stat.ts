@@ -1,0 +1,17 @@
+/** linux/stat.h, linux/magic.h. */
+export const S_IFMT = 0o170000;
+export const S_IFSOCK = 0o140000;
+export const S_IFLNK = 0o120000;
+export const S_IFREG = 0o100000;
+export const S_IFBLK = 0o060000;
+export const S_IFDIR = 0o040000;
+export const S_IFCHR = 0o020000;
+export const S_IFIFO = 0o010000;
+export const S_ISUID = 0o4000;
+export const S_ISGID = 0o2000;
+export const S_ISVTX = 0o1000;
+
+export const TMPFS_MAGIC = 0x01021994;
+export const ANON_INODE_FS_MAGIC = 0x09041934;
+export const DMA_BUF_MAGIC = 0x444d4142;
+export const SOCKFS_MAGIC = 0x534f434b;

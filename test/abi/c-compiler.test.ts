@@ -1,0 +1,172 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { errno, type Layout, Request, Struct } from '../../src/abi/index.ts';
+import * as dmaBuf from '../../src/abi/uapi/dma-buf.ts';
+import * as dmaHeap from '../../src/abi/uapi/dma-heap.ts';
+import * as fcntl from '../../src/abi/uapi/fcntl.ts';
+import * as fs from '../../src/abi/uapi/fs.ts';
+import * as limits from '../../src/abi/uapi/limits.ts';
+import * as mman from '../../src/abi/uapi/mman.ts';
+import * as poll from '../../src/abi/uapi/poll.ts';
+import * as signal from '../../src/abi/uapi/signal.ts';
+import * as stat from '../../src/abi/uapi/stat.ts';
+import * as syncFile from '../../src/abi/uapi/sync-file.ts';
+import * as protocol from '../../src/doors/preload/protocol.ts';
+import { compile, preprocess, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
+import { root } from '../support/paths.ts';
+
+const folder = temporaryFolder();
+
+/** Constants that no header of the C library or of Linux shows to programs, with where they come from. */
+const KERNEL_ONLY: Readonly<Record<string, string>> = {
+  O_LARGEFILE: 'the C library defines it as 0 on 64-bit machines',
+  LEGACY_MAP_MASK: 'linux/mman.h inside the kernel',
+  DEFAULT_POLLMASK: 'linux/poll.h inside the kernel',
+  PAGE_SHIFT: 'follows from PAGE_SIZE',
+  MAX_RW_COUNT: 'linux/fs.h inside the kernel',
+  NR_OPEN_DEFAULT: 'what sessions start with',
+  NSIG: 'the C library counts from 0',
+  SOCKFS_MAGIC: 'not in all versions of linux/magic.h',
+  DMA_BUF_MAGIC: 'not in all versions of linux/magic.h',
+  PAGE_SIZE: 'a run-time value in the C library',
+  DN_MULTISHOT: 'unsigned in C',
+  DMA_BUF_NAME_LEN: 'linux/dma-buf.h inside the kernel',
+};
+
+/** Each uapi file with the headers that it stands for. */
+const modules: readonly (readonly [object, readonly string[]])[] = [
+  [dmaBuf, ['linux/dma-buf.h']],
+  [dmaHeap, ['fcntl.h', 'linux/dma-heap.h']],
+  [syncFile, ['linux/sync_file.h']],
+  [fcntl, ['fcntl.h']],
+  [fs, ['unistd.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/fiemap.h']],
+  [limits, ['linux/limits.h']],
+  [mman, ['sys/mman.h', 'linux/mman.h']],
+  [poll, ['poll.h']],
+  [signal, ['signal.h']],
+  [stat, ['sys/stat.h', 'linux/magic.h']],
+];
+
+/** Macros and structs that some headers define. */
+function definedIn(headers: readonly string[]): { has(name: string): boolean } {
+  const source = join(folder, 'headers.c');
+  writeFileSync(source, `#define _GNU_SOURCE\n${headers.map((header) => `#include <${header}>\n`).join('')}`);
+  const macros = preprocess(source, '-dM');
+  const text = preprocess(source);
+  return {
+    has(name) {
+      const struct = /struct (\w+)/.exec(name)?.[1];
+      return struct === undefined ? new RegExp(`#define ${name}\\b`).test(macros) : new RegExp(`struct ${struct}\\s*\\{`).test(text);
+    },
+  };
+}
+
+/** What our side says, as lines `name value`, and the C expressions for the same. */
+function describeModule(module: object): [name: string, ours: bigint, c: string][] {
+  const lines: [string, bigint, string][] = [];
+  for (const [name, value] of Object.entries(module)) {
+    if (typeof value === 'number' && !(name in KERNEL_ONLY)) lines.push([name, BigInt(value), name]);
+    if (value instanceof Request) lines.push([name, BigInt(value.number), `(uint32_t)${name}`]);
+    if (value instanceof Struct) lines.push(...describeStruct(value));
+  }
+  return lines;
+}
+
+function describeStruct(layout: Struct<any>): [string, bigint, string][] {
+  const type = layout.cName as string;
+  const fields = [...layout.fields, ...(layout.tail === undefined ? [] : [layout.tail])];
+  return [
+    [`sizeof ${type}`, BigInt(layout.size), `sizeof(${type})`],
+    [`alignof ${type}`, BigInt(layout.align), `_Alignof(${type})`],
+    ...fields.flatMap((field): [string, bigint, string][] => [
+      [`${type}.${field.name} at`, BigInt(field.offset), `offsetof(${type}, ${field.name})`],
+      [`${type}.${field.name} size`, BigInt((field.layout as Layout<unknown>).size), `sizeof(((${type} *)0)->${field.name})`],
+    ]),
+  ];
+}
+
+/** Lines of ours that are about something the installed headers have; older ones lack the newest requests. */
+function comparable(module: object, headers: readonly string[]): [name: string, ours: bigint, c: string][] {
+  const defined = definedIn(headers);
+  return describeModule(module).filter(([name]) => defined.has(name));
+}
+
+/** Compiles and runs a program that prints expressions. @returns their values by name */
+function evaluate(
+  name: string,
+  headers: readonly string[],
+  expressions: readonly (readonly [name: string, c: string])[],
+): Map<string, bigint> {
+  const source = join(folder, `${name}.c`);
+  writeFileSync(
+    source,
+    `#define _GNU_SOURCE\n#include <stdint.h>\n#include <stddef.h>\n#include <stdio.h>\n${headers.map((header) => `#include <${header}>\n`).join('')}
+int main(void)
+{
+${expressions.map(([label, c]) => `\tprintf("%s\\t%lld\\n", ${JSON.stringify(label)}, (long long)(${c}));`).join('\n')}
+	return 0;
+}
+`,
+  );
+  const program = compile(source, join(folder, name), '-Wno-type-limits', `-I${root}/native-shims`);
+  const { stdout } = spawnSync(program, { encoding: 'utf8' });
+  return new Map(
+    stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('\t') as [string, string])
+      .map(([label, value]) => [label, BigInt(value)]),
+  );
+}
+
+describe('the C compiler agrees with src/abi/uapi', () => {
+  for (const [module, headers] of modules) {
+    testWithCompiler(headers.join(', '), () => {
+      const lines = comparable(module, headers);
+      // The headers of Linux 5.20 and newer have at least so much of each.
+      expect(lines.length).toBeGreaterThan(describeModule(module).length * 0.6);
+      const fromC = evaluate(
+        (headers.at(-1) as string).replace(/\W/g, '_'),
+        headers,
+        lines.map(([name, , c]) => [name, c]),
+      );
+      expect(Object.fromEntries(lines.map(([name, ours]) => [name, ours]))).toEqual(Object.fromEntries(fromC));
+    });
+  }
+
+  testWithCompiler('errno.h', () => {
+    const names = Object.keys(errno).filter((name) => !name.startsWith('ERESTART'));
+    const fromC = evaluate(
+      'errno',
+      ['errno.h'],
+      names.map((name) => [name, name]),
+    );
+    expect(Object.fromEntries(names.map((name) => [name, BigInt(errno[name as keyof typeof errno])]))).toEqual(Object.fromEntries(fromC));
+  });
+});
+
+describe('the C compiler agrees with src/doors/preload/protocol.ts', () => {
+  const slot: Readonly<Record<string, string>> = {
+    SLOT_STATE: 'state',
+    SLOT_TID: 'tid',
+    SLOT_OP: 'op',
+    SLOT_FD: 'fd',
+    SLOT_HANDLE: 'handle',
+    SLOT_LENGTH: 'length',
+    SLOT_ARGS: 'args',
+    SLOT_RESULT: 'result',
+    SLOT_ERROR: 'error',
+    SLOT_UP: 'up',
+    SLOT_DATA: 'data',
+  };
+
+  testWithCompiler('native-shims/protocol.h', () => {
+    const expressions = Object.keys(protocol).map(
+      (name) => [name, name in slot ? `offsetof(struct io_slot, ${slot[name]})` : name] as const,
+    );
+    const fromC = evaluate('protocol', ['protocol.h'], expressions);
+    expect(Object.fromEntries(Object.entries(protocol).map(([name, value]) => [name, BigInt(value)]))).toEqual(Object.fromEntries(fromC));
+  });
+});

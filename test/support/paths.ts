@@ -1,0 +1,8 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The top of the checkout. */
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The command line as users run it. */
+export const cli = join(root, 'dist/doors/cli/main.js');

@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+import { cli, root } from './paths.ts';
+
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunSettings {
+  /** Options of `ioctopus run`. */
+  readonly options?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+}
+
+/** Starts a program and collects what it prints. @returns its end, and its pid */
+export function start(
+  command: string,
+  args: readonly string[],
+  settings: RunSettings = {},
+): { readonly pid: number; readonly ended: Promise<Ended> } {
+  const child = spawn(command, args, { cwd: root, env: { ...process.env, ...settings.env }, stdio: 'pipe' });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (data: Buffer) => {
+    stdout += data.toString('latin1');
+  });
+  child.stderr.on('data', (data: Buffer) => {
+    stderr += data.toString('latin1');
+  });
+  child.stdin.end(settings.input ?? '');
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status) => resolve({ status, stdout, stderr }));
+  });
+  return { pid: child.pid as number, ended };
+}
+
+/** Runs a program under `ioctopus run`. Bytes of its output are characters. */
+export function runNative(command: readonly string[], settings: RunSettings = {}): Promise<Ended> {
+  return start(process.execPath, [cli, 'run', ...(settings.options ?? []), '--', ...command], settings).ended;
+}
