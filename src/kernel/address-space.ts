@@ -1,0 +1,304 @@
+import { Errno } from '../abi/index.ts';
+import { MAP_FIXED, MAP_FIXED_NOREPLACE, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../abi/uapi/index.ts';
+import type { Kernel } from './colour.ts';
+import type { Ledger, Tracked } from './ledger.ts';
+import type { MemoryRange } from './memory-object.ts';
+import type { UserMemory } from './user-memory.ts';
+import { sliceRanges, type Vma } from './vma.ts';
+
+/** Where a door puts the arguments of calls: about where a program's stack is. */
+const ARGUMENTS = 0x7ffe_0000_0000;
+const ARGUMENTS_SIZE = 0x10000;
+const HEAP_FIRST = 0x5555_0000_0000;
+const MAPPINGS_FIRST = 0x7f00_0000_0000;
+const TASK_SIZE = 0x7fff_ffff_f000;
+
+/** A stretch of memory: anonymous bytes, or a part of a file mapping, which then holds a reference to the file. */
+class Area implements Tracked {
+  readonly kind = 'mapping';
+  readonly start: number;
+  readonly end: number;
+  readonly protection: number;
+  readonly content: Uint8Array | readonly MemoryRange[];
+  readonly vma: Vma | undefined;
+
+  constructor(start: number, end: number, protection: number, content: Uint8Array | readonly MemoryRange[], vma: Vma | undefined) {
+    this.start = start;
+    this.end = end;
+    this.protection = protection;
+    this.content = content;
+    this.vma = vma;
+  }
+
+  /** The same kind of area for a part of it. */
+  part(start: number, end: number, protection = this.protection): Area {
+    const offset = start - this.start;
+    const length = end - start;
+    const content =
+      this.content instanceof Uint8Array ? this.content.subarray(offset, offset + length) : sliceRanges(this.content, offset, length);
+    return new Area(start, end, protection, content, this.vma);
+  }
+
+  /** Whether the processor lets a program do that; what may be written or run may be read, too. @param right 0, PROT_READ or PROT_WRITE */
+  allows(right: number): boolean {
+    return right === PROT_READ ? (this.protection & (PROT_READ | PROT_WRITE | PROT_EXEC)) !== 0 : (this.protection & right) === right;
+  }
+
+  /** Calls back for each stretch of bytes in [from, to). */
+  chunks(from: number, to: number, use: (bytes: Uint8Array, at: number) => void): void {
+    if (this.content instanceof Uint8Array) {
+      use(this.content.subarray(from - this.start, to - this.start), from);
+      return;
+    }
+    let at = from;
+    for (const range of sliceRanges(this.content, from - this.start, to - from)) {
+      use(range.memory.bytes().subarray(range.offset, range.offset + range.length), at);
+      at += range.length;
+    }
+  }
+
+  describe(): string {
+    return `mapping of ${this.vma?.file.path ?? 'memory'} at 0x${this.start.toString(16)}, ${this.end - this.start} bytes`;
+  }
+}
+
+const roundUp = (bytes: number) => Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
+
+/**
+ * The memory of an in-process task: a page for call arguments, a heap, and mappings. Addresses behave as in a program: what is not
+ * mapped, or not with that right, faults.
+ */
+export class AddressSpace implements UserMemory {
+  readonly view = new DataView(new ArrayBuffer(ARGUMENTS_SIZE));
+  /** Sorted by address, without overlap. */
+  #areas: Area[] = [];
+  readonly #ledger: Ledger;
+  /** Where each block of arguments in use begins, -1 for one that was freed out of order. */
+  readonly #arguments: number[] = [];
+  #argumentsEnd = 0;
+  #heapNext = HEAP_FIRST;
+  #mappingNext = MAPPINGS_FIRST;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  readable(address: number, length: number): number {
+    return address >= ARGUMENTS && address + length <= ARGUMENTS + ARGUMENTS_SIZE ? address - ARGUMENTS : -1;
+  }
+
+  writable(address: number, length: number): number {
+    return this.readable(address, length);
+  }
+
+  /**
+   * Room for call arguments, until {@link dropArguments}. Aligned to 8 bytes, not cleared.
+   *
+   * @throws Errno E2BIG when the arguments of all calls under way do not fit
+   */
+  pushArguments(length: number): number {
+    const at = this.#argumentsEnd;
+    if (at + length > ARGUMENTS_SIZE) throw new Errno('E2BIG', `${length} bytes of arguments do not fit; use memory of the task`);
+    this.#arguments.push(at);
+    this.#argumentsEnd = (at + Math.max(length, 1) + 7) & ~7;
+    return ARGUMENTS + at;
+  }
+
+  /** Frees that room. Threads may do so in any order; room is used again when all that came after it is free too. */
+  dropArguments(address: number): void {
+    const blocks = this.#arguments;
+    const index = blocks.lastIndexOf(address - ARGUMENTS);
+    if (index < blocks.length - 1) {
+      blocks[index] = -1;
+      return;
+    }
+    this.#argumentsEnd = blocks.pop() as number;
+    while (blocks[blocks.length - 1] === -1) blocks.pop();
+    if (blocks.length === 0) this.#argumentsEnd = 0;
+  }
+
+  *read(address: number, length: number): Kernel<Uint8Array> {
+    return this.#read(address, length);
+  }
+
+  *write(address: number, bytes: Uint8Array): Kernel<number> {
+    return this.#write(address, bytes);
+  }
+
+  /** What the program itself reads. @throws Errno EFAULT where it would get SIGSEGV */
+  load(address: number, length: number): Uint8Array {
+    const bytes = this.#read(address, length);
+    if (bytes.length < length) throw new Errno('EFAULT', `0x${(address + bytes.length).toString(16)} cannot be read`);
+    return bytes;
+  }
+
+  /** What the program itself writes. @throws Errno EFAULT where it would get SIGSEGV */
+  store(address: number, bytes: Uint8Array): void {
+    const done = this.#write(address, bytes);
+    if (done < bytes.length) throw new Errno('EFAULT', `0x${(address + done).toString(16)} cannot be written`);
+  }
+
+  #read(address: number, length: number): Uint8Array {
+    const out = new Uint8Array(length);
+    const done = this.#walk(address, length, PROT_READ, (bytes, at) => out.set(bytes, at - address));
+    return done === length ? out : out.subarray(0, done);
+  }
+
+  #write(address: number, bytes: Uint8Array): number {
+    return this.#walk(address, bytes.length, PROT_WRITE, (target, at) => {
+      target.set(bytes.subarray(at - address, at - address + target.length));
+    });
+  }
+
+  /** Anonymous memory, as malloc gives: zero, page aligned, with an unmapped page behind it. @returns its address */
+  allocate(length: number): number {
+    const size = roundUp(Math.max(length, 1));
+    const start = this.#heapNext;
+    this.#heapNext += size + PAGE_SIZE;
+    this.#insert(new Area(start, start + size, PROT_READ | PROT_WRITE, new Uint8Array(size), undefined));
+    return start;
+  }
+
+  /**
+   * The bytes at an address as a window, when they lie in one piece of memory.
+   *
+   * @throws Errno EFAULT when they do not, or nothing is mapped there
+   */
+  bytes(address: number, length: number): Uint8Array {
+    let found: Uint8Array | undefined;
+    const at = this.readable(address, length);
+    if (at >= 0) return new Uint8Array(this.view.buffer, at, length);
+    this.#walk(address, length, 0, (bytes) => {
+      found ??= bytes;
+    });
+    if (found === undefined || found.length < length)
+      throw new Errno('EFAULT', `no ${length} bytes in one piece at 0x${address.toString(16)}`);
+    return found;
+  }
+
+  *map(vma: Vma): Kernel<number> {
+    const start = this.#place(vma);
+    let content: Uint8Array | readonly MemoryRange[] = vma.backing;
+    if (!vma.shared) {
+      // JavaScript cannot notice the first store, so a private mapping is a copy from the start.
+      const copy = new Uint8Array(vma.length);
+      let at = 0;
+      for (const { memory, offset, length } of vma.backing) {
+        copy.set(memory.bytes().subarray(offset, offset + length), at);
+        at += length;
+      }
+      content = copy;
+    }
+    vma.address = start;
+    this.unmap(start, vma.length);
+    this.#insert(new Area(start, start + vma.length, vma.protection, content, vma));
+    return start;
+  }
+
+  /** munmap(2) of whole pages, of whatever is mapped there. */
+  unmap(start: number, length: number): void {
+    this.#replace(start, start + length, () => undefined);
+  }
+
+  /** mprotect(2) of whole pages. @throws Errno ENOMEM when a part is not mapped, EACCES when the file does not allow it */
+  protect(start: number, length: number, protection: number): void {
+    if (this.#walk(start, length, 0, () => {}) < length) throw new Errno('ENOMEM', 'a part of the range is not mapped');
+    this.#replace(start, start + length, (area) => {
+      const writable = area.vma === undefined || !area.vma.shared || area.vma.mayWrite;
+      if ((protection & PROT_WRITE) !== 0 && !writable) throw new Errno('EACCES', 'the file is not open for writing');
+      return area.part(area.start, area.end, protection);
+    });
+  }
+
+  /** What fork(2) gives the child: shared mappings stay shared, everything else is copied. */
+  copy(): AddressSpace {
+    const child = new AddressSpace(this.#ledger);
+    child.#heapNext = this.#heapNext;
+    child.#mappingNext = this.#mappingNext;
+    for (const { start, end, protection, content, vma } of this.#areas) {
+      child.#insert(new Area(start, end, protection, content instanceof Uint8Array ? content.slice() : content, vma));
+    }
+    return child;
+  }
+
+  /** The end of the task: everything is unmapped. */
+  clear(): void {
+    this.unmap(0, TASK_SIZE);
+  }
+
+  #place(vma: Vma): number {
+    if ((vma.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0) {
+      if (vma.hint + vma.length > TASK_SIZE) throw new Errno('ENOMEM', 'the mapping would end beyond user memory');
+      const overlaps = this.#areas.some((area) => area.start < vma.hint + vma.length && area.end > vma.hint);
+      if (overlaps && (vma.flags & MAP_FIXED_NOREPLACE) !== 0) throw new Errno('EEXIST', 'something is mapped there');
+      return vma.hint;
+    }
+    const start = this.#mappingNext;
+    if (start + vma.length > TASK_SIZE) throw new Errno('ENOMEM', `no ${vma.length} bytes of addresses are left`);
+    this.#mappingNext = start + vma.length + PAGE_SIZE;
+    return start;
+  }
+
+  /** Visits the mapped bytes from an address on, up to the first that lacks a right. @returns how many there are */
+  #walk(address: number, length: number, right: number, use: (bytes: Uint8Array, at: number) => void): number {
+    const here = this.readable(address, length);
+    if (here >= 0) {
+      use(new Uint8Array(this.view.buffer, here, length), address);
+      return length;
+    }
+    let at = address;
+    const end = address + length;
+    for (let index = this.#firstEndingAfter(address); at < end; index++) {
+      const area = this.#areas[index];
+      if (area === undefined || area.start > at || !area.allows(right)) break;
+      const to = Math.min(end, area.end);
+      area.chunks(at, to, use);
+      at = to;
+    }
+    return at - address;
+  }
+
+  #firstEndingAfter(address: number): number {
+    let low = 0;
+    let high = this.#areas.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#areas[middle] as Area).end > address) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  #insert(area: Area): void {
+    this.#hold(area);
+    this.#areas.splice(this.#firstEndingAfter(area.start), 0, area);
+  }
+
+  #hold(area: Area): void {
+    if (area.vma === undefined) return;
+    area.vma.file.get();
+    this.#ledger.add(area);
+  }
+
+  #drop(area: Area): void {
+    if (area.vma === undefined) return;
+    this.#ledger.remove(area);
+    area.vma.file.put();
+  }
+
+  /** Puts another area, or none, in place of everything mapped in [start, end), cutting areas at the borders. */
+  #replace(start: number, end: number, by: (area: Area) => Area | undefined): void {
+    const first = this.#firstEndingAfter(start);
+    let next = first;
+    const pieces: Area[] = [];
+    for (let area = this.#areas[next]; area !== undefined && area.start < end; area = this.#areas[++next]) {
+      if (area.start < start) pieces.push(area.part(area.start, start));
+      const middle = by(area.part(Math.max(area.start, start), Math.min(area.end, end)));
+      if (middle !== undefined) pieces.push(middle);
+      if (area.end > end) pieces.push(area.part(end, area.end));
+    }
+    if (next === first) return;
+    for (const piece of pieces) this.#hold(piece);
+    for (const area of this.#areas.splice(first, next - first, ...pieces)) this.#drop(area);
+  }
+}

@@ -1,0 +1,177 @@
+import { type AnyRequest, Errno } from '../abi/index.ts';
+import { O_ACCMODE, O_NONBLOCK, O_PATH } from '../abi/uapi/index.ts';
+import { isKernel, type Kernel, type MaybeKernel } from './colour.ts';
+import type { Inode } from './inode.ts';
+import type { Tracked } from './ledger.ts';
+import type { MemoryObject } from './memory-object.ts';
+import type { PollTable } from './poll.ts';
+import type { System } from './system.ts';
+import type { Task } from './task.ts';
+import type { UserBuffer } from './user-memory.ts';
+import type { Vma } from './vma.ts';
+import { type WaitQueue, wait } from './wait.ts';
+
+/** f_mode bits of linux/fs.h that calls look at. */
+export const FMODE_READ = 0x1;
+export const FMODE_WRITE = 0x2;
+export const FMODE_LSEEK = 0x4;
+export const FMODE_PREAD = 0x8;
+export const FMODE_PWRITE = 0x10;
+export const FMODE_PATH = 0x4000;
+export const FMODE_OPENED = 0x80000;
+
+/** Where in the file a call works: the file's own position, or the one that pread(2) gives. */
+export interface Position {
+  position: number;
+}
+
+/**
+ * What a driver or file system does when a file of its kind is used, as `struct file_operations`. What is left out, Linux answers:
+ * read and write EINVAL, ioctl ENOTTY, mmap ENODEV, lseek ESPIPE, poll always ready. Any of them may be a generator.
+ */
+export interface FileOperations<P = any> {
+  /** Makes `file.private`. If it throws, the file never existed and release is not called. */
+  readonly open?: (file: File<P>, task: Task) => MaybeKernel<void>;
+  /** The last reference is gone. Called once. May be a generator: whoever let go last waits for it. */
+  readonly release?: (file: File<P>) => MaybeKernel<void>;
+  /** @returns bytes moved; 0 is the end of the file */
+  readonly read?: (file: File<P>, to: UserBuffer, at: Position, task: Task) => MaybeKernel<number>;
+  readonly write?: (file: File<P>, from: UserBuffer, at: Position, task: Task) => MaybeKernel<number>;
+  readonly llseek?: (file: File<P>, offset: number, whence: number) => number;
+  /** @param argument the third argument of ioctl(2) as a signed 64-bit number: an address, or a plain value */
+  readonly ioctl?: (file: File<P>, request: number, argument: number, task: Task) => MaybeKernel<number>;
+  /** Requests that `ioctl` knows, for traces and for doors that fetch arguments early. */
+  readonly requests?: readonly AnyRequest[];
+  /** @returns POLL bits that hold now; registers the queues that can change that */
+  readonly poll?: (file: File<P>, table: PollTable) => MaybeKernel<number>;
+  /** Fills in `vma.backing`. */
+  readonly mmap?: (file: File<P>, vma: Vma, task: Task) => MaybeKernel<void>;
+  readonly fsync?: (file: File<P>) => MaybeKernel<void>;
+  readonly truncate?: (file: File<P>, length: number) => void;
+  readonly allocate?: (file: File<P>, mode: number, offset: number, length: number) => void;
+  /** Names in a directory, in order. */
+  readonly readdir?: (file: File<P>) => readonly DirectoryEntry[];
+  /** Lines that /proc/PID/fdinfo adds to the generic ones, each with its newline. */
+  readonly showFdinfo?: (file: File<P>) => string;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly ino: number;
+  /** S_IFMT bits. */
+  readonly type: number;
+}
+
+export interface FileDescription<P> {
+  readonly ops: FileOperations<P>;
+  readonly inode: Inode;
+  /** Open flags as F_GETFL will show them, O_LARGEFILE included where Linux sets it. */
+  readonly flags: number;
+  /** FMODE_ bits beyond those that follow from flags and ops. */
+  readonly mode?: number;
+  readonly private?: P;
+  /** What /proc/self/fd shows. */
+  readonly path: () => string;
+  /**
+   * The memory that the file is, if it is nothing but one memory object from its first byte to its last: the native door hands
+   * such a file out as that memory.
+   */
+  readonly memory?: MemoryObject;
+}
+
+/** OPEN_FMODE of linux/fs.h: access mode 3 is neither readable nor writable. */
+function accessBits(flags: number): number {
+  return ((flags & O_ACCMODE) + 1) & O_ACCMODE;
+}
+
+/**
+ * An open file, as `struct file`: shared by every descriptor that dup, fork or a socket made of it.
+ *
+ * Invariants: (1) the count is the number of descriptors, mappings, messages in flight and kernel users that hold it; (2) release
+ * runs exactly once, when the count becomes 0; (3) a file with count 0 is never used again.
+ */
+export class File<P = any> implements Tracked {
+  readonly kind = 'file';
+  readonly system: System;
+  readonly ops: FileOperations<P>;
+  readonly inode: Inode;
+  flags: number;
+  mode: number;
+  private: P;
+  position = 0;
+  /** Of F_SETOWN and F_SETSIG: who is told by SIGIO, and by which signal instead. */
+  owner = 0;
+  signal = 0;
+  readonly memory: MemoryObject | undefined;
+  readonly #path: () => string;
+  #count = 1;
+
+  constructor(system: System, description: FileDescription<P>) {
+    this.system = system;
+    this.ops = description.ops;
+    this.inode = description.inode;
+    this.flags = description.flags;
+    this.mode =
+      FMODE_OPENED |
+      (description.mode ?? 0) |
+      ((description.flags & O_PATH) !== 0
+        ? FMODE_PATH
+        : accessBits(description.flags) | (description.ops.llseek === undefined ? 0 : FMODE_LSEEK));
+    this.private = description.private as P;
+    this.#path = description.path;
+    this.memory = description.memory;
+    system.ledger.add(this);
+  }
+
+  /** References now. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** What a link in /proc/self/fd says. */
+  get path(): string {
+    return this.#path();
+  }
+
+  /** One more user. */
+  get(): this {
+    if (this.#count === 0) throw new Error(`get of ${this.describe()} after its last put`);
+    this.#count++;
+    return this;
+  }
+
+  /** One user less; the last one releases. */
+  put(): void {
+    if (this.#count === 0) throw new Error(`put of ${this.describe()} after its last put`);
+    if (--this.#count > 0) return;
+    this.system.ledger.remove(this);
+    if ((this.mode & FMODE_PATH) !== 0) return;
+    const release = this.ops.release?.(this);
+    if (isKernel(release as MaybeKernel<void>)) this.system.defer(`release of ${this.path}`, release as Kernel<void>);
+  }
+
+  /** Forgets a file whose open failed: it is not released. */
+  abandon(): void {
+    this.#count = 0;
+    this.system.ledger.remove(this);
+  }
+
+  /** nonseekable_open and stream_open: no position, so pread and pwrite are ESPIPE. For `open` operations. */
+  makeNonseekable(): void {
+    this.mode &= ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
+  }
+
+  describe(): string {
+    return `file ${this.path}`;
+  }
+}
+
+/**
+ * The wait of a read or write operation: until a condition holds, or not at all for a file that is open with O_NONBLOCK.
+ *
+ * @throws Errno EAGAIN when it would have to wait and must not; ERESTARTSYS when a signal comes first
+ */
+export function* waitOrAgain(file: File, queue: WaitQueue, condition: () => boolean): Kernel<void> {
+  if ((file.flags & O_NONBLOCK) !== 0 && !condition()) throw new Errno('EAGAIN', `it would wait for ${queue.name}`);
+  yield* wait(queue, condition);
+}

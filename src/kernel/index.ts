@@ -1,0 +1,77 @@
+/** What every driver, file system and door stands on. */
+export { AddressSpace } from './address-space.ts';
+export type { IoVector, MapRequest, ReceivedMessage } from './calls/index.ts';
+export * as calls from './calls/index.ts';
+export { Clock, type ScheduledEvent } from './clock.ts';
+export { finish, isKernel, type Kernel, type MaybeKernel } from './colour.ts';
+export { type Credentials, inGroup, isCapable, ROOT } from './credentials.ts';
+export { type CharacterRegion, Devices, MISC_MAJOR, type MiscDevice, type NodeMaker } from './devices.ts';
+export { type Descriptors, FdTable } from './fd-table.ts';
+export {
+  type DirectoryEntry,
+  File,
+  type FileDescription,
+  type FileOperations,
+  FMODE_LSEEK,
+  FMODE_OPENED,
+  FMODE_PATH,
+  FMODE_PREAD,
+  FMODE_PWRITE,
+  FMODE_READ,
+  FMODE_WRITE,
+  type Position,
+  waitOrAgain,
+} from './file.ts';
+export { BrokenRules, type Finding, Findings, formatFinding } from './findings.ts';
+export {
+  type FileSystem,
+  Inode,
+  MAY_EXEC,
+  MAY_READ,
+  MAY_WRITE,
+  majorOf,
+  makedev,
+  minorOf,
+  type Stat,
+  type Timespec,
+} from './inode.ts';
+export { complete } from './invoke.ts';
+export { type IoctlEntry, type IoctlHandler, ioctls, on, onRaw, type RawIoctlHandler } from './ioctl.ts';
+export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
+export { Log, type LogLine } from './log.ts';
+export type { MemoryObject, MemoryProvider, MemoryRange } from './memory-object.ts';
+export { Mutex } from './mutex.ts';
+export { type PollEntry, PollTable, pollFile, pollFiles } from './poll.ts';
+export { Random } from './random.ts';
+export { Coroutine, Deadlock, formatTime, type Outcome, Scheduler } from './scheduler.ts';
+export { Killed, type SignalAction, Signals } from './signal.ts';
+export { System, type SystemOptions } from './system.ts';
+export { Task, type TaskDescription } from './task.ts';
+export { type ExitStatus, TaskTable } from './task-table.ts';
+export { type CallArguments, type TraceLine, Tracer } from './trace.ts';
+export {
+  copyFromUser,
+  copyStringFromUser,
+  copyStructFromUser,
+  copyStructToUser,
+  copyToUser,
+  type StructCopy,
+  takeStruct,
+  UserBuffer,
+  type UserMemory,
+} from './user-memory.ts';
+export type { Base, FsContext, Vfs } from './vfs.ts';
+export { sliceRanges, Vma } from './vma.ts';
+export {
+  ALL_KEYS,
+  type QueuedWait,
+  sleep,
+  type Wait,
+  type Waiter,
+  type WaitOptions,
+  WaitQueue,
+  type Wake,
+  wait,
+  waitOn,
+  yieldNow,
+} from './wait.ts';

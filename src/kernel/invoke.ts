@@ -1,0 +1,27 @@
+import { Errno, isErrno } from '../abi/index.ts';
+import { finish, type Kernel, type MaybeKernel } from './colour.ts';
+import type { Task } from './task.ts';
+
+/**
+ * A system call from its beginning to the way back to the program: work that came up is done, handlers of signals run, an
+ * interrupted call starts again or fails with EINTR as sigaction(2) decided.
+ *
+ * @param answer of the first `begin()`, which the door has called already
+ * @param begin starts the call again from its arguments
+ * @throws Errno what the call says, or EINTR; Killed when a signal ended the task
+ */
+export function* complete<T>(task: Task, answer: MaybeKernel<T>, begin: () => MaybeKernel<T>): Kernel<T> {
+  for (let current = answer; ; current = begin()) {
+    try {
+      const value = yield* finish(current);
+      yield* task.system.doDeferred();
+      task.signals.deliver();
+      return value;
+    } catch (error) {
+      yield* task.system.doDeferred();
+      const restart = task.signals.deliver();
+      if (isErrno(error, 'ERESTARTNOHAND') || (isErrno(error, 'ERESTARTSYS') && !restart)) throw new Errno('EINTR', error.reason);
+      if (!isErrno(error, 'ERESTARTSYS')) throw error;
+    }
+  }
+}

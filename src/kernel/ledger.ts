@@ -1,0 +1,88 @@
+import { formatTime } from './scheduler.ts';
+import { type CallRecord, formatRecord, type Task } from './task.ts';
+
+/** What a live thing is, for the count at shutdown. */
+export type Kind = 'file' | 'buffer' | 'memory' | 'attachment' | 'fence' | 'mapping' | 'task' | 'pages';
+
+/** Something that somebody made and somebody must release. */
+export interface Tracked {
+  readonly kind: Kind;
+  /** What it is, for people: `file /dev/dma_heap/system`. */
+  describe(): string;
+}
+
+/** Which call made it, and when. */
+interface Origin {
+  readonly at_ns: number;
+  readonly call: CallRecord | undefined;
+  readonly stack: string | undefined;
+}
+
+/** Something was left at shutdown. */
+export class Leak extends Error {
+  override readonly name = 'Leak';
+  /** One line per thing. */
+  readonly left: readonly string[];
+
+  constructor(left: readonly string[]) {
+    super(
+      `${left.length} ${left.length === 1 ? 'thing was' : 'things were'} left at shutdown:\n${left.map((line) => `  ${line}`).join('\n')}`,
+    );
+    this.left = left;
+  }
+}
+
+/** Every live object of the machine, with the call that made it. */
+export class Ledger {
+  readonly #live = new Map<Tracked, Origin>();
+  readonly #now: () => number;
+  readonly #current: () => Task | undefined;
+  /** Whether to keep the stack of the test or driver code that made each thing; slow, so only test fixtures switch it on. */
+  stacks = false;
+
+  constructor(now: () => number, current: () => Task | undefined) {
+    this.#now = now;
+    this.#current = current;
+  }
+
+  add(thing: Tracked): void {
+    this.#live.set(thing, { at_ns: this.#now(), call: this.#current()?.call, stack: this.stacks ? callerStack() : undefined });
+  }
+
+  remove(thing: Tracked): void {
+    if (!this.#live.delete(thing)) throw new Error(`${thing.describe()} was released twice`);
+  }
+
+  count(kind?: Kind): number {
+    if (kind === undefined) return this.#live.size;
+    let count = 0;
+    for (const thing of this.#live.keys()) if (thing.kind === kind) count++;
+    return count;
+  }
+
+  /** One line per live thing: what, who made it by which call, and when. */
+  list(kinds?: readonly Kind[]): string[] {
+    const lines: string[] = [];
+    for (const [thing, origin] of this.#live) {
+      if (kinds !== undefined && !kinds.includes(thing.kind)) continue;
+      const maker = origin.call === undefined ? 'the kernel' : formatRecord(origin.call);
+      const line = `${thing.describe()}, made by ${maker} at t=${formatTime(origin.at_ns)}`;
+      lines.push(origin.stack === undefined ? line : `${line}\n${origin.stack}`);
+    }
+    return lines;
+  }
+}
+
+/** The part of the stack that is not the machine's own. */
+function callerStack(): string | undefined {
+  const lines = new Error().stack?.split('\n').slice(1) ?? [];
+  const outside = lines.filter(
+    (line) => !/[/\\](src|dist)[/\\](kernel|doors|vfs|memory|dma-buf|machine)[/\\]|node:internal|node_modules/.test(line),
+  );
+  return outside.length === 0
+    ? undefined
+    : outside
+        .slice(0, 3)
+        .map((line) => `  ${line}`)
+        .join('\n');
+}

@@ -1,0 +1,143 @@
+import { Errno } from '../abi/index.ts';
+import { O_RDWR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, POLLRDNORM, POLLWRNORM, S_IFSOCK, SIGPIPE, SOCKFS_MAGIC } from '../abi/uapi/index.ts';
+import type { Kernel } from './colour.ts';
+import { File, type FileOperations, waitOrAgain } from './file.ts';
+import { type FileSystem, Inode } from './inode.ts';
+import type { System } from './system.ts';
+import type { Task } from './task.ts';
+import { WaitQueue } from './wait.ts';
+
+/** One message under way. The files in it are held by it until somebody receives them. */
+interface Message {
+  readonly bytes: Uint8Array;
+  readonly files: readonly File[];
+}
+
+/** net.core.wmem_default: bytes that may be under way in one direction. */
+const BYTES_UNDER_WAY_MAX = 212_992;
+/** SCM_MAX_FD. */
+const FILES_PER_MESSAGE_MAX = 253;
+
+/** One end of a pair of AF_UNIX sockets of type SOCK_SEQPACKET: what programs pass descriptors through. */
+class SocketEnd {
+  peer: SocketEnd | undefined;
+  readonly inbox: Message[] = [];
+  bytesUnderWay = 0;
+  readonly changed = new WaitQueue('a message or room on a socket');
+
+  wakeBoth(): void {
+    this.changed.wake();
+    this.peer?.changed.wake();
+  }
+}
+
+function* receive(file: File<SocketEnd>): Kernel<Message | undefined> {
+  const end = file.private;
+  yield* waitOrAgain(file, end.changed, () => end.inbox.length > 0 || end.peer === undefined);
+  const message = end.inbox.shift();
+  if (message !== undefined) {
+    end.bytesUnderWay -= message.bytes.length;
+    end.wakeBoth();
+  }
+  return message;
+}
+
+function* send(file: File<SocketEnd>, message: Message, task: Task): Kernel<number> {
+  const end = file.private;
+  const room = () => end.peer === undefined || end.peer.bytesUnderWay + message.bytes.length <= BYTES_UNDER_WAY_MAX;
+  if (message.bytes.length > BYTES_UNDER_WAY_MAX) throw new Errno('EMSGSIZE', `a message may have ${BYTES_UNDER_WAY_MAX} bytes`);
+  yield* waitOrAgain(file, end.changed, room);
+  if (end.peer === undefined) {
+    task.signals.send(SIGPIPE);
+    throw new Errno('EPIPE', 'the other end is closed');
+  }
+  end.peer.inbox.push({ bytes: message.bytes, files: message.files.map((passed) => passed.get()) });
+  end.peer.bytesUnderWay += message.bytes.length;
+  end.peer.changed.wake();
+  return message.bytes.length;
+}
+
+const operations: FileOperations<SocketEnd> = {
+  release(file) {
+    const end = file.private;
+    for (const message of end.inbox.splice(0)) for (const passed of message.files) passed.put();
+    const peer = end.peer;
+    end.peer = undefined;
+    if (peer !== undefined) {
+      peer.peer = undefined;
+      peer.changed.wake();
+    }
+  },
+
+  *read(file, to) {
+    const message = yield* receive(file);
+    if (message === undefined) return 0;
+    for (const passed of message.files) passed.put();
+    return message.bytes.length === 0 ? 0 : yield* to.put(message.bytes);
+  },
+
+  *write(file, from, _at, task) {
+    return yield* send(file, { bytes: yield* from.take(from.remaining), files: [] }, task);
+  },
+
+  poll(file, table) {
+    const end = file.private;
+    table.wait(end.changed);
+    let mask = 0;
+    if (end.inbox.length > 0) mask |= POLLIN | POLLRDNORM;
+    if (end.peer === undefined) mask |= POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLHUP | POLLRDHUP;
+    else if (end.peer.bytesUnderWay < BYTES_UNDER_WAY_MAX) mask |= POLLOUT | POLLWRNORM;
+    return mask;
+  },
+};
+
+/** The file system of sockets, one a machine. */
+export class SocketFs implements FileSystem {
+  readonly type = 'sockfs';
+  readonly magic = SOCKFS_MAGIC;
+  readonly dev = 8;
+  readonly #system: System;
+  #nextIno = 1;
+
+  constructor(system: System) {
+    this.#system = system;
+  }
+
+  now() {
+    return this.#system.realtime();
+  }
+
+  /** socketpair(2) with AF_UNIX and SOCK_SEQPACKET. @param flags O_NONBLOCK or 0 */
+  pair(flags: number): [File<SocketEnd>, File<SocketEnd>] {
+    const one = new SocketEnd();
+    const other = new SocketEnd();
+    one.peer = other;
+    other.peer = one;
+    return [this.#open(one, flags), this.#open(other, flags)];
+  }
+
+  #open(end: SocketEnd, flags: number): File<SocketEnd> {
+    const inode = new Inode(this, { ino: this.#nextIno++, mode: S_IFSOCK | 0o777 });
+    return new File(this.#system, { ops: operations, inode, flags: O_RDWR | flags, private: end, path: () => `socket:[${inode.ino}]` });
+  }
+}
+
+function socketOf(file: File): File<SocketEnd> {
+  if (!(file.private instanceof SocketEnd)) throw new Errno('ENOTSOCK', `${file.path} is not a socket`);
+  return file;
+}
+
+/**
+ * sendmsg(2) with SCM_RIGHTS.
+ *
+ * @throws Errno ENOTSOCK, EINVAL for more than 253 files, EMSGSIZE, EAGAIN, EPIPE (with SIGPIPE), ERESTARTSYS
+ */
+export function sendMessage(file: File, bytes: Uint8Array, files: readonly File[], task: Task): Kernel<number> {
+  if (files.length > FILES_PER_MESSAGE_MAX) throw new Errno('EINVAL', `a message may carry ${FILES_PER_MESSAGE_MAX} descriptors`);
+  return send(socketOf(file), { bytes, files }, task);
+}
+
+/** recvmsg(2). @returns undefined when the other end is closed @throws Errno ENOTSOCK, EAGAIN, ERESTARTSYS */
+export function receiveMessage(file: File): Kernel<{ readonly bytes: Uint8Array; readonly files: readonly File[] } | undefined> {
+  return receive(socketOf(file));
+}

@@ -1,0 +1,128 @@
+import { AnonymousFiles } from './anon-inode.ts';
+import { Clock } from './clock.ts';
+import type { Kernel } from './colour.ts';
+import { Devices } from './devices.ts';
+import { BrokenRules, Findings } from './findings.ts';
+import type { Timespec } from './inode.ts';
+import { Leak, Ledger } from './ledger.ts';
+import { Log } from './log.ts';
+import type { MemoryProvider } from './memory-object.ts';
+import { Random } from './random.ts';
+import { Scheduler } from './scheduler.ts';
+import { SocketFs } from './socketpair.ts';
+import { TaskTable } from './task-table.ts';
+import { type TraceLine, Tracer } from './trace.ts';
+import type { Vfs } from './vfs.ts';
+
+export interface SystemOptions {
+  /** Of every choice the machine makes. */
+  readonly seed: number;
+  /** The wall clock when virtual time is 0, in seconds since 1970. */
+  readonly bootTime_s: number;
+  /** Virtual time at which the machine comes up. */
+  readonly start_ns: number;
+  readonly memory: MemoryProvider;
+  readonly makeVfs: (system: System) => Vfs;
+  /** Called with each system call, decoded; tracing costs time. */
+  readonly trace?: (line: TraceLine) => void;
+}
+
+interface Deferred {
+  readonly name: string;
+  readonly work: Kernel<void>;
+}
+
+/** What every driver stands on: the services of one machine's kernel. */
+export class System {
+  readonly seed: number;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly log: Log;
+  readonly ledger: Ledger;
+  readonly findings: Findings;
+  readonly memory: MemoryProvider;
+  readonly vfs: Vfs;
+  readonly devices: Devices;
+  readonly sockets: SocketFs;
+  readonly anonymous: AnonymousFiles;
+  readonly tasks: TaskTable;
+  readonly tracer: Tracer | undefined;
+  readonly #bootTime_s: number;
+  #deferred: Deferred[] = [];
+  readonly #singles = new Map<(system: System) => unknown, unknown>();
+
+  constructor(options: SystemOptions) {
+    this.seed = options.seed;
+    this.#bootTime_s = options.bootTime_s;
+    this.clock = new Clock(options.start_ns);
+    this.scheduler = new Scheduler(this.clock, Random.stream(options.seed, 'scheduler'));
+    const now = () => this.clock.now();
+    const current = () => this.scheduler.current;
+    this.log = new Log(now);
+    this.ledger = new Ledger(now, current);
+    this.findings = new Findings(now, current);
+    this.memory = options.memory;
+    this.tracer = options.trace === undefined ? undefined : new Tracer(this, options.trace);
+    this.vfs = options.makeVfs(this);
+    this.devices = new Devices(this.vfs);
+    this.sockets = new SocketFs(this);
+    this.anonymous = new AnonymousFiles(this);
+    this.tasks = new TaskTable(this);
+  }
+
+  /** CLOCK_MONOTONIC, in virtual nanoseconds. */
+  now(): number {
+    return this.clock.now();
+  }
+
+  /** CLOCK_REALTIME. */
+  realtime(): Timespec {
+    const now = this.clock.now();
+    const sec = Math.floor(now / 1e9);
+    return { sec: this.#bootTime_s + sec, nsec: now - sec * 1e9 };
+  }
+
+  /** A source of chance of one's own, for a device: the same name gives the same numbers for the same seed. */
+  random(name: string): Random {
+    return Random.stream(this.seed, name);
+  }
+
+  /**
+   * Work that may wait but came up in code that may not, as the release of a file does. The task that runs now does it before its
+   * call returns; without one it is done on its own.
+   */
+  defer(name: string, work: Kernel<void>): void {
+    if (this.scheduler.current === undefined) this.scheduler.spawn(name, undefined, work);
+    else this.#deferred.push({ name, work });
+  }
+
+  /**
+   * The machine's instance of something that there is one of: made by the first who asks.
+   *
+   * @param make also the key
+   */
+  single<T>(make: (system: System) => T): T {
+    if (!this.#singles.has(make)) this.#singles.set(make, make(this));
+    return this.#singles.get(make) as T;
+  }
+
+  get hasDeferred(): boolean {
+    return this.#deferred.length > 0;
+  }
+
+  /** Does what was put off. For doors, at the end of each call. */
+  *doDeferred(): Kernel<void> {
+    for (let next = this.#deferred.shift(); next !== undefined; next = this.#deferred.shift()) yield* next.work;
+  }
+
+  /**
+   * Checks that nothing is left: no file, buffer, mapping, fence, memory, or task.
+   *
+   * @throws Leak with one line per thing left; BrokenRules when a rule of the real kernel was broken and nobody expected it
+   */
+  assertClean(): void {
+    const left = this.ledger.list();
+    if (left.length > 0) throw new Leak(left);
+    if (this.findings.unexpected.length > 0) throw new BrokenRules(this.findings.unexpected);
+  }
+}

@@ -1,0 +1,50 @@
+import type { MaybeKernel } from './colour.ts';
+import type { NodeMaker } from './devices.ts';
+import type { File } from './file.ts';
+import type { Stat, Timespec } from './inode.ts';
+import type { Task } from './task.ts';
+
+/** Where a path begins: a directory's open file, or the task's working directory. */
+export type Base = File | 'cwd';
+
+/**
+ * The file tree, as path calls see it. All paths are walked with the credentials of the task. Implemented by `src/vfs`.
+ *
+ * Errors of the walk: ENOENT (also for the empty path), ENOTDIR, EACCES, ELOOP, ENAMETOOLONG.
+ */
+export interface Vfs extends NodeMaker {
+  /** The working directory and umask that the first task starts with: the root, and 022. */
+  initialContext(): FsContext;
+  /** open(2), O_CREAT and its like included. @param mode of a new file, before the umask */
+  open(task: Task, base: Base, path: string, flags: number, mode: number): MaybeKernel<File>;
+  stat(task: Task, base: Base, path: string, followLast: boolean): Stat;
+  access(task: Task, base: Base, path: string, mask: number): void;
+  readlink(task: Task, base: Base, path: string): string;
+  mkdir(task: Task, base: Base, path: string, mode: number): void;
+  rmdir(task: Task, base: Base, path: string): void;
+  unlink(task: Task, base: Base, path: string): void;
+  link(task: Task, fromBase: Base, from: string, toBase: Base, to: string, followLast: boolean): void;
+  symlink(task: Task, target: string, base: Base, path: string): void;
+  rename(task: Task, fromBase: Base, from: string, toBase: Base, to: string): void;
+  chmod(task: Task, base: Base, path: string, mode: number): void;
+  chown(task: Task, base: Base, path: string, uid: number, gid: number, followLast: boolean): void;
+  setTimes(
+    task: Task,
+    base: Base,
+    path: string,
+    atime: Timespec | 'now' | 'omit',
+    mtime: Timespec | 'now' | 'omit',
+    followLast: boolean,
+  ): void;
+  truncate(task: Task, base: Base, path: string, length: number): void;
+  chdir(task: Task, base: Base, path: string): void;
+  /** Absolute path of the working directory. */
+  getcwd(task: Task): string;
+}
+
+/** Working directory and umask of a task, as `fs_struct`. */
+export interface FsContext {
+  /** The file tree's own. */
+  cwd: unknown;
+  umask: number;
+}
