@@ -1,0 +1,3 @@
+/** Bytes and addresses: memory objects, and the RAM that gives them physical addresses. */
+export { ArrayMemoryProvider } from './array-memory.ts';
+export { MAX_PAGE_ORDER, PhysicalMemory } from './physical-memory.ts';
