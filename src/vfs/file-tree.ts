@@ -1,0 +1,189 @@
+import type { Volume } from 'memfs';
+import { Errno } from '../abi/index.ts';
+import { S_IFREG } from '../abi/uapi/index.ts';
+import {
+  type Base,
+  type File,
+  type FileSystem,
+  type FsContext,
+  MAY_EXEC,
+  MAY_WRITE,
+  type MaybeKernel,
+  makedev,
+  type Stat,
+  type System,
+  type Task,
+  type Timespec,
+  type Vfs,
+} from '../kernel/index.ts';
+import { Dentry } from './dentry.ts';
+import { Devtmpfs } from './devtmpfs.ts';
+import { MemfsStorage } from './memfs-storage.ts';
+import * as names from './names.ts';
+import { open } from './open.ts';
+import { StoredTmpfs } from './stored-tmpfs.ts';
+import { type Directory, Symlink } from './tree-inode.ts';
+import { Walk } from './walk.ts';
+
+/** A file system at its place. */
+export interface Mount {
+  readonly path: string;
+  readonly fs: FileSystem;
+}
+
+/** Minor numbers of file systems without a device, under major 0; those below are the kernel's own anonymous ones. */
+const FIRST_DEV = 20;
+
+/** The file tree of a machine: a tmpfs over a memfs volume at the root, devtmpfs at /dev, and whatever else is mounted. */
+export class FileTree implements Vfs {
+  /** Names and bytes of the root's regular files, directories and symlinks; anybody may change it at any time. */
+  readonly volume: Volume;
+  readonly #root: Dentry;
+  readonly #devtmpfs: Devtmpfs;
+  readonly #mounts: Dentry[];
+  #nextDev = FIRST_DEV;
+
+  constructor(system: System) {
+    const storage = new MemfsStorage();
+    this.volume = storage.volume;
+    this.#root = new Dentry(new StoredTmpfs(system, storage, this.takeDev()).root, undefined, '');
+    this.#mounts = [this.#root];
+    this.#devtmpfs = new Devtmpfs(system, storage, this.takeDev());
+    this.mount('/dev', this.#devtmpfs.root);
+  }
+
+  /** A device number for a file system that has none of its own: get_anon_bdev. */
+  takeDev(): number {
+    return makedev(0, this.#nextDev++);
+  }
+
+  /**
+   * Mounts a file system.
+   *
+   * @param path absolute; its last name need not exist
+   * @throws Errno ENOENT when a folder on the way is missing, ENOTDIR, EBUSY when something is mounted there
+   */
+  mount(path: string, root: Directory): void {
+    const parts = path.split('/').filter((name) => name !== '');
+    const name = parts.pop();
+    let at = this.#root;
+    for (const part of parts) {
+      const next = at.lookup(part);
+      if (next === undefined) throw new Errno('ENOENT', `there is no ${part} in ${at.path}`);
+      at = next;
+    }
+    if (name === undefined || at.lookup(name)?.isMountPoint) throw new Errno('EBUSY', `something is mounted at ${path}`);
+    if (!at.isDirectory) throw new Errno('ENOTDIR', `${at.path} is not a directory`);
+    this.#mounts.push(at.mount(name, root));
+  }
+
+  /** What is mounted, in the order it was. */
+  get mounts(): readonly Mount[] {
+    return this.#mounts.map(({ path, inode }) => ({ path, fs: inode.fs }));
+  }
+
+  createNode(path: string, mode: number, rdev: number): void {
+    this.#devtmpfs.createNode(path, mode, rdev);
+  }
+
+  removeNode(path: string): void {
+    this.#devtmpfs.removeNode(path);
+  }
+
+  initialContext(): FsContext {
+    return { cwd: this.#root, umask: 0o022 };
+  }
+
+  open(task: Task, base: Base, path: string, flags: number, mode: number): MaybeKernel<File> {
+    return open(this.#root, task, base, path, flags, mode);
+  }
+
+  stat(task: Task, base: Base, path: string, followLast: boolean): Stat {
+    return this.#lookup(task, base, path, followLast).inode.stat();
+  }
+
+  access(task: Task, base: Base, path: string, mask: number): void {
+    this.#lookup(task, base, path, true).inode.permit(task.credentials, mask);
+  }
+
+  /** @throws Errno EINVAL for what is not a symlink; as the walk */
+  readlink(task: Task, base: Base, path: string): string {
+    const { inode } = this.#lookup(task, base, path, false);
+    if (!(inode instanceof Symlink)) throw new Errno('EINVAL', `${path} is not a symlink`);
+    inode.accessed();
+    return inode.target(task);
+  }
+
+  mkdir(task: Task, base: Base, path: string, mode: number): void {
+    names.mkdir(this.#root, task, base, path, mode);
+  }
+
+  rmdir(task: Task, base: Base, path: string): void {
+    names.rmdir(this.#root, task, base, path);
+  }
+
+  unlink(task: Task, base: Base, path: string): void {
+    names.unlink(this.#root, task, base, path);
+  }
+
+  link(task: Task, fromBase: Base, from: string, toBase: Base, to: string, followLast: boolean): void {
+    names.link(this.#root, task, fromBase, from, toBase, to, followLast);
+  }
+
+  symlink(task: Task, target: string, base: Base, path: string): void {
+    names.symlink(this.#root, task, target, base, path);
+  }
+
+  rename(task: Task, fromBase: Base, from: string, toBase: Base, to: string): void {
+    names.rename(this.#root, task, fromBase, from, toBase, to);
+  }
+
+  chmod(task: Task, base: Base, path: string, mode: number): void {
+    this.#lookup(task, base, path, true).inode.chmod(task.credentials, mode);
+  }
+
+  chown(task: Task, base: Base, path: string, uid: number, gid: number, followLast: boolean): void {
+    this.#lookup(task, base, path, followLast).inode.chown(task.credentials, uid, gid);
+  }
+
+  setTimes(
+    task: Task,
+    base: Base,
+    path: string,
+    atime: Timespec | 'now' | 'omit',
+    mtime: Timespec | 'now' | 'omit',
+    followLast: boolean,
+  ): void {
+    // Linux does not even look at the path then.
+    if (atime === 'omit' && mtime === 'omit') return;
+    this.#lookup(task, base, path, followLast).inode.setTimes(task.credentials, atime, mtime);
+  }
+
+  /** @throws Errno EISDIR, EINVAL for other things without bytes, EACCES, EFBIG; as the walk */
+  truncate(task: Task, base: Base, path: string, length: number): void {
+    const { inode } = this.#lookup(task, base, path, true);
+    if (inode.isDirectory) throw new Errno('EISDIR', `${path} is a directory`);
+    if (!inode.isType(S_IFREG)) throw new Errno('EINVAL', `${path} is not a regular file`);
+    inode.permit(task.credentials, MAY_WRITE);
+    inode.dropPrivileges(task.credentials);
+    inode.truncate(length);
+  }
+
+  /** @throws Errno ENOTDIR, EACCES for a directory that must not be searched; as the walk */
+  chdir(task: Task, base: Base, path: string): void {
+    const directory = new Walk(this.#root, task).lookup(base, path, true, true);
+    directory.inode.permit(task.credentials, MAY_EXEC);
+    task.fs.cwd = directory;
+  }
+
+  /** @throws Errno ENOENT when the directory has been removed */
+  getcwd(task: Task): string {
+    const cwd = task.fs.cwd as Dentry;
+    if (cwd.isUnlinked) throw new Errno('ENOENT', `${cwd.path}: the working directory is gone`);
+    return cwd.path;
+  }
+
+  #lookup(task: Task, base: Base, path: string, followLast: boolean): Dentry {
+    return new Walk(this.#root, task).lookup(base, path, followLast);
+  }
+}
