@@ -1,0 +1,13 @@
+/** The door for TypeScript programs in the same process. */
+export { AsyncCaller, type Caller, type Mode, type Result, SyncCaller, TaskCaller } from './caller.ts';
+export { InProcessMachine, type ProgramOptions } from './machine.ts';
+export {
+  type Data,
+  type MapOptions,
+  type Mapping,
+  type PollQuestion,
+  type Program,
+  type ProgramStarter,
+  type Running,
+  Sys,
+} from './sys.ts';

@@ -1,0 +1,17 @@
+/** ioctopus: Linux device nodes without the hardware and without the kernel. */
+export { Errno, type ErrnoName } from './abi/index.ts';
+export { boards, generic } from './boards/index.ts';
+export { BootedMachine, boot } from './doors/boot.ts';
+export type { Data, MapOptions, Mapping, PollQuestion, Program, ProgramOptions, Running, Sys } from './doors/in-process/index.ts';
+export {
+  BrokenRules,
+  type Credentials,
+  Deadlock,
+  type Finding,
+  type Kernel,
+  Killed,
+  Leak,
+  type Stat,
+  type TraceLine,
+} from './kernel/index.ts';
+export type { Board, Machine, MachineOptions } from './machine/index.ts';

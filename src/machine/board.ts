@@ -1,0 +1,13 @@
+import type { Machine } from './machine.ts';
+
+/** What a machine is made of: its memory map and its devices. */
+export interface Board {
+  /** As `--board` takes it. */
+  readonly name: string;
+  /** One line for people. */
+  readonly description: string;
+  /** Bytes of RAM, a multiple of 4 MiB. */
+  readonly ram: number;
+  /** Adds the devices. Called once, when the machine boots. */
+  setUp(machine: Machine): void;
+}

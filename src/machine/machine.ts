@@ -1,0 +1,83 @@
+import type { Volume } from 'memfs';
+import { Leak, type Ledger, type MemoryProvider, System, type TraceLine } from '../kernel/index.ts';
+import { ArrayMemoryProvider, PhysicalMemory } from '../memory/index.ts';
+import { FileTree } from '../vfs/index.ts';
+import type { Board } from './board.ts';
+
+export interface MachineOptions {
+  /** Of every choice the machine makes: which task goes first, what hardware draws. 1 when left out. */
+  readonly seed?: number;
+  /** Called with each system call, decoded. */
+  readonly trace?: (line: TraceLine) => void;
+  /** Keeps the stack of whatever makes each kernel object, for leak reports. Slow. */
+  readonly stacks?: boolean;
+  /** Virtual time at which the machine comes up, in nanoseconds: by default one second, as if it had just booted. */
+  readonly start_ns?: number;
+  /** Wall clock at virtual time 0, in seconds since 1970: 2024-01-01 when left out. */
+  readonly bootTime_s?: number;
+  /** What memory objects are made of; by default ArrayBuffers. */
+  readonly memory?: (ledger: () => Ledger) => MemoryProvider;
+}
+
+const DEFAULT_BOOT_TIME_S = Date.UTC(2024, 0, 1) / 1000;
+
+/** A machine: a kernel, its file tree and RAM, and the devices of a board. */
+export class Machine {
+  readonly board: Board;
+  readonly system: System;
+  readonly tree: FileTree;
+  readonly ram: PhysicalMemory;
+  readonly #atShutdown: (() => void)[] = [];
+  #isDown = false;
+
+  constructor(board: Board, options: MachineOptions = {}) {
+    this.board = board;
+    const ledger = () => this.system.ledger;
+    let tree: FileTree | undefined;
+    this.system = new System({
+      seed: options.seed ?? 1,
+      bootTime_s: options.bootTime_s ?? DEFAULT_BOOT_TIME_S,
+      start_ns: options.start_ns ?? 1e9,
+      memory: options.memory?.(ledger) ?? new ArrayMemoryProvider(ledger),
+      makeVfs: (system) => {
+        tree = new FileTree(system);
+        return tree;
+      },
+      ...(options.trace === undefined ? {} : { trace: options.trace }),
+    });
+    this.tree = tree as unknown as FileTree;
+    this.system.ledger.stacks = options.stacks ?? false;
+    this.ram = new PhysicalMemory(board.ram);
+    board.setUp(this);
+  }
+
+  /** Where the bytes of regular files are: the memfs volume. */
+  get volume(): Volume {
+    return this.tree.volume;
+  }
+
+  /** Calls a function at shutdown, those added last first. */
+  onShutdown(run: () => void): void {
+    this.#atShutdown.push(run);
+  }
+
+  /**
+   * Switches the machine off and checks that nothing is left.
+   *
+   * @throws Leak when programs left files open, memory mapped or tasks running, or the kernel kept anything after all of those
+   *   were closed; BrokenRules when a rule of the real kernel was broken and nobody expected it
+   */
+  shutdown(): void {
+    if (this.#isDown) return;
+    this.#isDown = true;
+    const { ledger, tasks, scheduler } = this.system;
+    const heldByPrograms = ledger.list(['file', 'mapping', 'task']);
+    for (const task of tasks.all()) tasks.end(task, { code: 0 });
+    scheduler.runReady();
+    for (const run of this.#atShutdown.reverse()) run();
+    const used = this.ram.size - this.ram.freeBytes;
+    const left = [...heldByPrograms, ...ledger.list(), ...(used === 0 ? [] : [`${used} bytes of RAM`])];
+    if (left.length > 0) throw new Leak(left);
+    this.system.assertClean();
+  }
+}
