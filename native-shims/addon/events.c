@@ -1,0 +1,149 @@
+/* Descriptors that wake Node's event loop, and epoll sets to ask many of them at once. */
+#include "addon.h"
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/*
+ * The few functions of libuv that this needs. Node's binary exports them; its
+ * headers are not part of the Node-API package.
+ */
+struct uv_loop_s;
+struct uv_handle_s;
+#define UV_POLL 8
+#define UV_READABLE 1
+extern size_t uv_handle_size(int type);
+extern int uv_poll_init(struct uv_loop_s *loop, struct uv_handle_s *handle, int fd);
+extern int uv_poll_start(struct uv_handle_s *handle, int events, void (*call)(struct uv_handle_s *, int status, int events));
+extern void uv_close(struct uv_handle_s *handle, void (*done)(struct uv_handle_s *));
+extern void *uv_handle_get_data(const struct uv_handle_s *handle);
+extern void uv_handle_set_data(struct uv_handle_s *handle, void *data);
+
+struct watcher {
+	napi_env env;
+	napi_ref call;
+	napi_async_context context;
+	struct uv_handle_s *handle;
+};
+
+static void on_readable(struct uv_handle_s *handle, int status, int events)
+{
+	struct watcher *w = uv_handle_get_data(handle);
+	napi_handle_scope scope;
+	napi_value call, self;
+
+	(void)status;
+	(void)events;
+	napi_open_handle_scope(w->env, &scope);
+	napi_get_reference_value(w->env, w->call, &call);
+	napi_get_global(w->env, &self);
+	/* An exception is reported by Node as uncaught once the scope is left. */
+	napi_make_callback(w->env, w->context, self, call, 0, NULL, NULL);
+	napi_close_handle_scope(w->env, scope);
+}
+
+static void on_closed(struct uv_handle_s *handle)
+{
+	struct watcher *w = uv_handle_get_data(handle);
+
+	free(handle);
+	free(w);
+}
+
+/* onReadable(fd, call): calls while the descriptor is readable. Returns what stop() takes. */
+static napi_value on_readable_start(napi_env env, napi_callback_info info)
+{
+	napi_value argv[2], name, out;
+	size_t argc = 2;
+	int32_t fd;
+	struct uv_loop_s *loop;
+	struct watcher *w = calloc(1, sizeof *w);
+
+	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+	napi_get_value_int32(env, argv[0], &fd);
+	w->env = env;
+	w->handle = calloc(1, uv_handle_size(UV_POLL));
+	napi_create_reference(env, argv[1], 1, &w->call);
+	napi_create_string_utf8(env, "ioctopus", NAPI_AUTO_LENGTH, &name);
+	napi_async_init(env, NULL, name, &w->context);
+	napi_get_uv_event_loop(env, &loop);
+	if (uv_poll_init(loop, w->handle, fd) != 0) {
+		napi_throw_error(env, NULL, "the descriptor cannot be polled");
+		return NULL;
+	}
+	uv_handle_set_data(w->handle, w);
+	uv_poll_start(w->handle, UV_READABLE, on_readable);
+	napi_create_external(env, w, NULL, NULL, &out);
+	return out;
+}
+
+static napi_value stop(napi_env env, napi_callback_info info)
+{
+	napi_value argv[1];
+	size_t argc = 1;
+	struct watcher *w;
+
+	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+	napi_get_value_external(env, argv[0], (void **)&w);
+	napi_delete_reference(env, w->call);
+	napi_async_destroy(env, w->context);
+	uv_close(w->handle, on_closed);
+	return NULL;
+}
+
+static napi_value epoll(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	return outcome(env, epoll_create1(EPOLL_CLOEXEC));
+}
+
+/* epollAdd(epoll, fd, events, key) */
+static napi_value epoll_add(napi_env env, napi_callback_info info)
+{
+	double a[4];
+	struct epoll_event e;
+
+	numbers(env, info, a, 4);
+	e.events = (uint32_t)a[2];
+	e.data.u64 = (uint64_t)a[3];
+	return outcome(env, epoll_ctl((int)a[0], EPOLL_CTL_ADD, (int)a[1], &e));
+}
+
+/* epollDelete(epoll, fd) */
+static napi_value epoll_delete(napi_env env, napi_callback_info info)
+{
+	double a[2];
+
+	numbers(env, info, a, 2);
+	return outcome(env, epoll_ctl((int)a[0], EPOLL_CTL_DEL, (int)a[1], NULL));
+}
+
+/* epollLook(epoll): the keys of those that are ready now; null when none is. */
+static napi_value epoll_look(napi_env env, napi_callback_info info)
+{
+	double a[1];
+	struct epoll_event ready[64];
+	napi_value out;
+	int n;
+
+	numbers(env, info, a, 1);
+	n = epoll_wait((int)a[0], ready, 64, 0);
+	if (n <= 0) {
+		napi_get_null(env, &out);
+		return out;
+	}
+	napi_create_array_with_length(env, (size_t)n, &out);
+	for (int i = 0; i < n; i++)
+		napi_set_element(env, out, (uint32_t)i, number(env, (double)ready[i].data.u64));
+	return out;
+}
+
+napi_value init_events(napi_env env, napi_value exports)
+{
+	static const struct method methods[] = {
+		{ "onReadable", on_readable_start }, { "stop", stop }, { "epoll", epoll }, { "epollAdd", epoll_add },
+		{ "epollDelete", epoll_delete }, { "epollLook", epoll_look },
+	};
+
+	return EXPORT(env, exports, methods);
+}

@@ -1,0 +1,36 @@
+/* Where the server is: what the launcher put into the environment. */
+#include "preload.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct door the_door;
+
+const struct door *door(void)
+{
+	return &the_door;
+}
+
+/*
+ * Runs before the program. It makes no lasting change to the process: it reads
+ * the environment, and removes the mark by which the launcher sees that the
+ * library was loaded.
+ */
+__attribute__((constructor)) static void find_door(void)
+{
+	const char *where = getenv(IO_ENVIRONMENT);
+	char *colon, mark[sizeof the_door.folder + 16];
+	unsigned long dev;
+
+	if (!where)
+		return;
+	dev = strtoul(where, &colon, 16);
+	if (*colon != ':' || strlen(colon + 1) >= sizeof the_door.folder)
+		return;
+	strcpy(the_door.folder, colon + 1);
+	the_door.memory_dev = dev;
+	the_door.open = true;
+	snprintf(mark, sizeof mark, "%s/unloaded", the_door.folder);
+	raw(SYS_unlinkat, AT_FDCWD, mark, 0);
+}

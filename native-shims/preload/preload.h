@@ -1,0 +1,132 @@
+/*
+ * What the parts of the preload library share. Each interposed function asks one
+ * question: is this ours? If not, the next library's function runs as if we were
+ * not there.
+ */
+#ifndef PRELOAD_H
+#define PRELOAD_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "../protocol.h"
+#include "raw.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* The function of that name in the next library, looked up once. */
+#define NEXT(name)                                                                                                      \
+	({                                                                                                              \
+		static __typeof__(&name) known_##name;                                                                  \
+		__typeof__(&name) f_##name = __atomic_load_n(&known_##name, __ATOMIC_RELAXED);                          \
+		if (!f_##name) {                                                                                        \
+			f_##name = (__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name);                               \
+			__atomic_store_n(&known_##name, f_##name, __ATOMIC_RELAXED);                                    \
+		}                                                                                                       \
+		f_##name;                                                                                               \
+	})
+
+/* Turns a result that is a negative errno into -1 and errno. */
+static inline long finish(long result)
+{
+	if (is_error(result)) {
+		errno = (int)-result;
+		return -1;
+	}
+	return result;
+}
+
+/* ---- door.c: where the server is ---------------------------------------------- */
+
+struct door {
+	/* Whether this program was started under a server at all. */
+	bool open;
+	/* st_dev of memory files: every emulated file is one. */
+	dev_t memory_dev;
+	/* The server's folder. */
+	char folder[96];
+};
+
+const struct door *door(void);
+
+/* ---- paths.c: which paths are emulated ------------------------------------------- */
+
+/*
+ * Whether a path, from a directory's descriptor on, is emulated; its absolute form
+ * then goes to `out` (PATH_MAX bytes).
+ */
+bool emulated_path(int dirfd, const char *path, char *out);
+/*
+ * The same for a path that the real system does not know: the last part may be a
+ * link that leads to an emulated path.
+ */
+bool emulated_link(int dirfd, const char *path, char *out);
+
+/* ---- descriptors.c: which descriptors are ours -------------------------------------- */
+
+/* The handle of an emulated file's descriptor, or 0. A number that is not open is 0. */
+uint32_t handle_of(int fd);
+/* A descriptor is this emulated file now. */
+void remember(int fd, uint32_t handle, uint64_t inode);
+/* A descriptor is a copy of another. */
+void remember_copy(int from, int to);
+/* A descriptor was made that is not ours. */
+void remember_foreign(int fd);
+/* A descriptor is gone, or may be anything. */
+void forget(int fd);
+/* Some descriptor was made, copied or ended out of our sight. */
+void suspect_all(void);
+/* In a forked child: nothing is proved any more. */
+void forget_all(void);
+
+/* ---- client.c: calls to the server -------------------------------------------------- */
+
+/* A call being made; see begin_call. */
+struct call {
+	struct io_slot *slot;
+	int index;
+};
+
+/*
+ * Takes a slot and fills in what the call is about. False: there is no server
+ * (errno is set).
+ */
+bool begin_call(struct call *call, uint32_t op, int fd, uint32_t handle);
+/* Sends the request and waits for the answer: the result, or a negative errno. The slot stays ours for its data. */
+long make_call(struct call *call);
+/* Gives the slot back. */
+void end_call(struct call *call);
+/* A whole call without data. */
+long simple_call(uint32_t op, int fd, uint32_t handle, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e);
+/* Puts bytes of the program into the request, as many as can be read; says how many. */
+uint32_t attach(struct call *call, const void *bytes, size_t length);
+/* Whether we are a forked child that still has the parent's connection, and so knows files by the parent's handles. */
+bool is_inherited(void);
+/* The library's own descriptors. */
+bool is_internal(int fd);
+/* Asks the server what a descriptor is that this process has not proved to hold: its handle, or 0. */
+uint32_t identify(int fd);
+/* Whether the server wants to hear of calls that it has no part in. */
+bool reports_local(void);
+/* Tells it: text as printf. */
+void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- guard.c: memory that may not be there -------------------------------------------- */
+
+/* Copies what can be copied from, or to, an address of the program; says how many bytes. Never faults. */
+size_t read_guarded(void *to, uintptr_t from, size_t length);
+size_t write_guarded(uintptr_t to, const void *from, size_t length);
+/* Whether a string ends within so many bytes and can be read until there. */
+bool is_string(const char *at, size_t max);
+
+/* ---- stat.c --------------------------------------------------------------------------- */
+
+void fill_stat(struct stat *out, const struct io_stat *in);
+
+#endif

@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+import { Command, InvalidArgumentError } from 'commander';
+import { boards } from '../../boards/index.ts';
+import { Refusal } from './program.ts';
+import { EXIT_REFUSED, type RunOptions, run } from './run.ts';
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('not a whole number.');
+  return value;
+}
+
+const program = new Command('ioctopus')
+  .description('Linux device nodes without the hardware and without the kernel')
+  .enablePositionalOptions();
+
+program
+  .command('run')
+  .description('run a program, unmodified, with the device nodes of a machine')
+  .option('--board <name>', 'the machine: a name that "ioctopus boards" lists, or the path of a module', 'generic')
+  .option('--seed <number>', 'of every choice that the machine makes', wholeNumber, 1)
+  .option('--strace', 'print each call on the device nodes, decoded, to standard error', false)
+  .argument('<command...>', 'the program and its arguments; put -- before them')
+  .passThroughOptions()
+  .action(async (command: string[], options: RunOptions) => {
+    process.exitCode = await run(command, options);
+  });
+
+program
+  .command('boards')
+  .description('list the machines')
+  .action(() => {
+    for (const [name, make] of Object.entries(boards)) console.log(`${name}\t${make().description}`);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof Refusal)) throw error;
+  process.stderr.write(`ioctopus: ${error.message}\n`);
+  process.exitCode = EXIT_REFUSED;
+}

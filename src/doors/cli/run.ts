@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { type Finding, formatFinding, type TraceLine } from '../../kernel/index.ts';
+import { type Board, type HostTime, Machine, Pacer } from '../../machine/index.ts';
+import { type Addon, loadAddon, PreloadServer, SharedMemoryProvider } from '../preload/index.ts';
+import { findBoard } from './boards.ts';
+import { assertServable, findProgram, Refusal } from './program.ts';
+
+export interface RunOptions {
+  readonly board: string;
+  readonly seed: number;
+  readonly strace: boolean;
+}
+
+/** Exit status when the program was not run. */
+export const EXIT_REFUSED = 125;
+
+const native = (name: string) => fileURLToPath(new URL(`../../../dist/native/${name}`, import.meta.url));
+const say = (text: string) => process.stderr.write(`ioctopus: ${text}\n`);
+
+function loadNativeParts(): { readonly addon: Addon; readonly library: string } {
+  const library = native('libioctopus.so');
+  if (!existsSync(library) || !existsSync(native('ioctopus.node'))) {
+    throw new Refusal(
+      'the native parts are not built; install a C compiler (Debian and Ubuntu: apt-get install gcc libc6-dev) and run npm install again',
+    );
+  }
+  return { addon: loadAddon(native('ioctopus.node')), library };
+}
+
+function hostTime(addon: Addon): HostTime {
+  return {
+    now: () => addon.now(),
+    after(delay_ns, run) {
+      const timer = setTimeout(run, Math.ceil(delay_ns / 1e6));
+      return () => clearTimeout(timer);
+    },
+  };
+}
+
+/** A machine whose memory programs can share, and whose clock is the host's. */
+function bootFor(addon: Addon, board: Board, options: RunOptions): Machine {
+  const now = addon.now();
+  const printTrace = (line: TraceLine) => process.stderr.write(`[pid ${line.pid}] ${line.text}\n`);
+  return new Machine(board, {
+    seed: options.seed,
+    start_ns: now,
+    bootTime_s: Math.round(Date.now() / 1000 - now / 1e9),
+    memory: (ledger) => new SharedMemoryProvider(addon, ledger),
+    ...(options.strace ? { trace: printTrace } : {}),
+  });
+}
+
+/** LD_PRELOAD with our library before whatever else is to be loaded. */
+function preloaded(library: string): string {
+  const others = process.env.LD_PRELOAD;
+  return others === undefined || others === '' ? library : `${library}:${others}`;
+}
+
+/**
+ * Runs a program with the machine's device nodes.
+ *
+ * @returns its exit status; 128 and the signal's number when a signal ended it
+ * @throws Refusal when it cannot be run
+ */
+export async function run(command: readonly string[], options: RunOptions): Promise<number> {
+  const path = findProgram(command[0] as string);
+  assertServable(path);
+  const { addon, library } = loadNativeParts();
+  const machine = bootFor(addon, await findBoard(options.board), options);
+  machine.system.findings.onFinding = (finding: Finding) => say(formatFinding(finding));
+  machine.system.log.onLine = (line) => {
+    if (line.level === 'err') say(line.text);
+  };
+  const pacer = new Pacer(machine.system, hostTime(addon));
+  const server = new PreloadServer({ addon, machine, pacer });
+  try {
+    return await runChild(command, { ...process.env, LD_PRELOAD: preloaded(library), IOCTOPUS_DOOR: server.door }, () => {
+      if (existsSync(`${server.folder}/unloaded`)) say(`the preload library was not loaded into ${path}, so it saw none of the machine`);
+    });
+  } finally {
+    server.close();
+    pacer.stop();
+    shutDown(machine);
+  }
+}
+
+function runChild(command: readonly string[], env: NodeJS.ProcessEnv, atEnd: () => void): Promise<number> {
+  const child = spawn(command[0] as string, command.slice(1), { stdio: 'inherit', env });
+  // A signal to us is meant for the program, and we end when it does. What a terminal sends reaches the program by itself.
+  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'];
+  const forward = (signal: NodeJS.Signals) => {
+    if (signal === 'SIGTERM' || signal === 'SIGHUP') child.kill(signal);
+  };
+  for (const signal of signals) process.on(signal, forward);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      for (const each of signals) process.off(each, forward);
+      atEnd();
+      resolve(code ?? 128 + constants.signals[signal as NodeJS.Signals]);
+    });
+  });
+}
+
+function shutDown(machine: Machine): void {
+  try {
+    machine.shutdown();
+  } catch (error) {
+    say((error as Error).message);
+  }
+}

@@ -1,0 +1,76 @@
+import { createRequire } from 'node:module';
+
+/** Opaque: what {@link Addon.stop} takes. */
+export interface Watcher {
+  readonly watcher: unique symbol;
+}
+
+/** Who connected, by the kernel's word. */
+export interface Connection {
+  readonly socket: number;
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly pidfd: number;
+}
+
+/** Nothing waits for the server: it may sleep. */
+export const NOTHING = -1;
+/** Let the event loop run, then ask again. */
+export const COME_BACK = -2;
+
+/** The native addon (native-shims/addon). A result below 0 is a negated errno. */
+export interface Addon {
+  /** @param buffer of 8 bytes where {@link next} keeps the host's monotonic time in nanoseconds, as a double */
+  shareClock(buffer: ArrayBuffer): void;
+  addClient(region: ArrayBuffer, flags: number): number;
+  removeClient(index: number): void;
+  /** A process wrote its doorbell. */
+  rang(index: number): void;
+  /** Publishes a slot's new state, unless it is {@link NOTHING}, and finds the next slot that waits for the server. */
+  next(slot: number, state: number): number;
+  /** Publishes a slot's new state. */
+  answer(slot: number, state: number): void;
+
+  memfd(name: string, size: number): number;
+  reopen(fd: number, flags: number): number;
+  close(fd: number): number;
+  identity(fd: number): [dev: number, ino: number] | number;
+  map(fd: number, length: number): ArrayBuffer | number;
+  unmap(buffer: ArrayBuffer): number;
+  soleHolder(fd: number): boolean;
+  inotify(): number;
+  watch(inotify: number, fd: number, mask: number): number;
+  unwatch(inotify: number, watch: number): number;
+  /** Pairs of watch and mask. */
+  watchEvents(inotify: number): number[] | null;
+  event(): number;
+  drainEvent(fd: number): number;
+  now(): number;
+  raiseFileLimit(): number;
+
+  listen(path: string): number;
+  accept(listener: number): Connection | number;
+  send(socket: number, ...fds: number[]): number;
+  receive(socket: number): { readonly fd: number; readonly slot: number } | number;
+
+  onReadable(fd: number, call: () => void): Watcher;
+  stop(watcher: Watcher): void;
+  epoll(): number;
+  epollAdd(epoll: number, fd: number, events: number, key: number): number;
+  epollDelete(epoll: number, fd: number): number;
+  /** Keys of what is ready now. */
+  epollLook(epoll: number): number[] | null;
+}
+
+/** Loads the addon that the build made. @throws Error when it was not built: there was no C compiler */
+export function loadAddon(path: string): Addon {
+  return createRequire(import.meta.url)(path) as Addon;
+}
+
+/** The result of an addon call that must not fail. */
+export function must(result: number, what: string): number {
+  if (result < 0) throw new Error(`${what} failed with errno ${-result}`);
+  return result;
+}

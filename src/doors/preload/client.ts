@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { SIGKILL } from '../../abi/uapi/index.ts';
+import { type Credentials, type File, type Kernel, Mutex } from '../../kernel/index.ts';
+import type { Connection } from './addon.ts';
+import type { Holder, NativeInode } from './native-files.ts';
+import { IO_REGION_SIZE, IO_SLOTS } from './protocol.ts';
+import type { PreloadServer } from './server.ts';
+import { Slot } from './slot.ts';
+
+/** The program behind a connection. */
+export interface Process {
+  readonly pid: number;
+  readonly comm: string;
+  readonly credentials: Credentials;
+}
+
+/** What the connection of a process is made of, besides what it proved about itself. */
+export interface ClientParts {
+  readonly index: number;
+  readonly region: ArrayBuffer;
+  readonly bell: number;
+}
+
+/** Whoever starts a machine is root in it; other users keep their numbers. */
+function credentialsOf({ uid, gid, groups }: Connection): Credentials {
+  const isOwner = uid === process.getuid?.();
+  return { uid: isOwner ? 0 : uid, gid: isOwner ? 0 : gid, groups: isOwner ? [] : groups };
+}
+
+function commOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd();
+  } catch {
+    return '?';
+  }
+}
+
+/**
+ * The connection of one process: its region, its slots, and the files that it has proved to hold, by the handles that it knows them
+ * by. It ends with the process, or when the last copy of its socket is closed (by exec, say).
+ */
+export class Client implements Holder {
+  readonly server: PreloadServer;
+  readonly process: Process;
+  readonly index: number;
+  readonly socket: number;
+  readonly pidfd: number;
+  readonly bell: number;
+  readonly region: ArrayBuffer;
+  readonly view: DataView;
+  readonly bytes: Uint8Array;
+  readonly ints: Int32Array;
+  readonly uints: Uint32Array;
+  isAlive = true;
+  readonly #slots: (Slot | undefined)[] = new Array(IO_SLOTS).fill(undefined);
+  /** Handle 0 means none. */
+  readonly #files: (NativeInode | undefined)[] = [undefined];
+  readonly #freeHandles: number[] = [];
+  /** Descriptors that arrived for slots whose request has not been looked at yet. */
+  readonly #received = new Map<number, number>();
+  /** One descriptor at a time is under way to the process: its threads receive from one socket. */
+  readonly #sending: Mutex;
+
+  constructor(server: PreloadServer, connection: Connection, parts: ClientParts) {
+    this.server = server;
+    this.process = { pid: connection.pid, comm: commOf(connection.pid), credentials: credentialsOf(connection) };
+    this.index = parts.index;
+    this.socket = connection.socket;
+    this.pidfd = connection.pidfd;
+    this.bell = parts.bell;
+    this.region = parts.region;
+    this.view = new DataView(parts.region);
+    this.bytes = new Uint8Array(parts.region);
+    this.ints = new Int32Array(parts.region, 0, IO_REGION_SIZE / 4);
+    this.uints = new Uint32Array(parts.region, 0, IO_REGION_SIZE / 4);
+    this.#sending = new Mutex(`the socket of process ${connection.pid}`);
+  }
+
+  slot(index: number): Slot {
+    this.#slots[index] ??= new Slot(this, index);
+    return this.#slots[index] as Slot;
+  }
+
+  /** Calls that have not been answered. */
+  get callsUnderWay(): number {
+    return this.#slots.filter((slot) => slot !== undefined && slot.state !== 'idle').length;
+  }
+
+  /** Makes a slot's new state known to the program. */
+  publish(slot: Slot, state: number): void {
+    if (this.isAlive) this.server.publish(slot.number, state);
+  }
+
+  // ---- files ------------------------------------------------------------------
+
+  /** The handle by which the process knows an inode. */
+  hold(inode: NativeInode): number {
+    const known = inode.holders.get(this);
+    if (known !== undefined) return known;
+    const handle = this.#freeHandles.pop() ?? this.#files.length;
+    this.#files[handle] = inode;
+    inode.holders.set(this, handle);
+    return handle;
+  }
+
+  forget(handle: number): void {
+    this.#files[handle] = undefined;
+    this.#freeHandles.push(handle);
+  }
+
+  /** The file of a handle; undefined for one that stands for nothing, or for a descriptor that is only reserved. */
+  fileOf(handle: number): File | undefined {
+    return this.#files[handle]?.file;
+  }
+
+  /** Sends a descriptor, and keeps others from being sent until the process has taken it. */
+  *sending<T>(fd: number, take: () => Kernel<T>): Kernel<T> {
+    yield* this.#sending.lock();
+    try {
+      this.server.addon.send(this.socket, fd);
+      return yield* take();
+    } finally {
+      this.#sending.unlock();
+    }
+  }
+
+  /** A descriptor that the process has sent for a slot's call: the inode that it shows, if it is one of ours. */
+  receivedFor(slot: number): NativeInode | undefined {
+    const { addon, files } = this.server;
+    for (let message = addon.receive(this.socket); typeof message !== 'number'; message = addon.receive(this.socket)) {
+      this.#dropReceived(message.slot);
+      this.#received.set(message.slot, message.fd);
+    }
+    const fd = this.#received.get(slot);
+    const inode = fd === undefined ? undefined : files.identify(fd);
+    this.#dropReceived(slot);
+    return inode;
+  }
+
+  #dropReceived(slot: number): void {
+    const fd = this.#received.get(slot);
+    if (fd !== undefined) this.server.addon.close(fd);
+    this.#received.delete(slot);
+  }
+
+  // ---- the end ------------------------------------------------------------------
+
+  /** The process is gone: its calls end where they can, and nothing of it stays. */
+  end(): void {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    for (const slot of this.#slots) if (slot !== undefined && slot.state !== 'idle') slot.task.signals.send(SIGKILL);
+    for (const slot of this.#received.keys()) this.#dropReceived(slot);
+    for (const inode of this.#files) inode?.holders.delete(this);
+  }
+}

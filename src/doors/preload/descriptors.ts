@@ -1,0 +1,78 @@
+import { Errno } from '../../abi/index.ts';
+import { type Descriptors, type File, FMODE_PATH, type Kernel } from '../../kernel/index.ts';
+import type { NativeInode } from './native-files.ts';
+import { IO_UP_CLOSE, IO_UP_INSTALL, IO_UP_LOOKUP } from './protocol.ts';
+import { outcome, type Slot } from './slot.ts';
+
+/** The handle of an open descriptor that is none of the machine's. */
+const NOT_OURS = 0;
+
+/** The descriptors of a program behind the native door: real ones, which its thread makes, looks up and closes for the server. */
+export class RemoteDescriptors implements Descriptors {
+  readonly #slot: Slot;
+  /** Reserved numbers whose file is still to come. */
+  readonly #reserved = new Map<number, NativeInode>();
+
+  constructor(slot: Slot) {
+    this.#slot = slot;
+  }
+
+  at(fd: number): File | undefined {
+    return this.#slot.known.get(fd);
+  }
+
+  *get(fd: number): Kernel<File> {
+    const file = this.at(fd) ?? (yield* this.#lookUp(fd));
+    if ((file.mode & FMODE_PATH) !== 0) throw new Errno('EBADF', `descriptor ${fd} is only a path`);
+    return file.get();
+  }
+
+  *#lookUp(fd: number): Kernel<File> {
+    const { client } = this.#slot;
+    const handle = outcome(yield* this.#slot.ask(IO_UP_LOOKUP, fd), `descriptor ${fd}`);
+    if (handle === NOT_OURS) return client.server.foreignFile;
+    const file = client.fileOf(handle);
+    if (file === undefined) throw new Errno('EBADF', `descriptor ${fd} is only reserved`);
+    return file;
+  }
+
+  *reserve(closeOnExec: boolean): Kernel<number> {
+    const inode = yield* this.#install(undefined, closeOnExec);
+    return inode.fd;
+  }
+
+  *fill(fd: number, file: File): Kernel<void> {
+    const inode = this.#reserved.get(fd);
+    if (inode === undefined) throw new Error(`descriptor ${fd} was not reserved`);
+    this.#reserved.delete(fd);
+    inode.file = file;
+  }
+
+  *cancel(fd: number): Kernel<void> {
+    this.#reserved.delete(fd);
+    yield* this.#slot.ask(IO_UP_CLOSE, fd);
+  }
+
+  *install(file: File, closeOnExec: boolean): Kernel<number> {
+    const { fd } = yield* this.#install(file, closeOnExec);
+    return fd;
+  }
+
+  *#install(file: File | undefined, closeOnExec: boolean): Kernel<{ readonly fd: number }> {
+    const { client } = this.#slot;
+    const made = client.server.files.make(file);
+    const handle = client.hold(made.inode);
+    try {
+      const result = yield* client.sending(made.fd, () => this.#slot.ask(IO_UP_INSTALL, handle, closeOnExec ? 1 : 0, made.inode.ino));
+      const fd = outcome(result, 'a new descriptor');
+      if (file === undefined) this.#reserved.set(fd, made.inode);
+      return { fd };
+    } catch (error) {
+      // The reference stays the caller's.
+      made.inode.file = undefined;
+      throw error;
+    } finally {
+      client.server.addon.close(made.fd);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { PAGE_SIZE } from '../../abi/uapi/index.ts';
+import type { Ledger, MemoryObject, MemoryProvider, Tracked } from '../../kernel/index.ts';
+import { type Addon, must } from './addon.ts';
+
+const O_RDWR = 2;
+/** A process may have 65 530 mappings; the rest of Node needs some. */
+const MAPPED_MAX = 16_384;
+
+/** Memory that programs share with the server: a memory file, mapped here only when somebody looks. */
+export class SharedMemory implements MemoryObject, Tracked {
+  readonly kind = 'memory';
+  readonly size: number;
+  /** The server's one description of the file: everything here goes through it, so that a lease can tell whether anyone else has one. */
+  readonly fd: number;
+  readonly #name: string;
+  readonly #provider: SharedMemoryProvider;
+  #count = 1;
+
+  constructor(size: number, name: string, fd: number, provider: SharedMemoryProvider) {
+    this.size = size;
+    this.fd = fd;
+    this.#name = name;
+    this.#provider = provider;
+  }
+
+  bytes(): Uint8Array {
+    if (this.#count === 0) throw new Error(`use of ${this.describe()} after its last put`);
+    return this.#provider.bytesOf(this);
+  }
+
+  get(): this {
+    if (this.#count === 0) throw new Error(`get of ${this.describe()} after its last put`);
+    this.#count++;
+    return this;
+  }
+
+  put(): void {
+    if (this.#count === 0) throw new Error(`put of ${this.describe()} after its last put`);
+    if (--this.#count === 0) this.#provider.forget(this);
+  }
+
+  describe(): string {
+    return `memory of ${this.#name}, ${this.size} bytes`;
+  }
+}
+
+/** Makes shared memory, and keeps the most recently used of it mapped. */
+export class SharedMemoryProvider implements MemoryProvider {
+  readonly #addon: Addon;
+  readonly #ledger: () => Ledger;
+  /** Least recently used first. */
+  readonly #mapped = new Map<SharedMemory, Uint8Array>();
+
+  constructor(addon: Addon, ledger: () => Ledger) {
+    this.#addon = addon;
+    this.#ledger = ledger;
+  }
+
+  allocate(size: number, name: string): SharedMemory {
+    if (size <= 0 || size % PAGE_SIZE !== 0) throw new RangeError(`memory of ${size} bytes is not a number of pages`);
+    const made = must(this.#addon.memfd('ioctopus', size), 'memfd_create');
+    // The lease does not see the description that memfd_create made, so nobody may keep that one.
+    const fd = must(this.#addon.reopen(made, O_RDWR), 'opening a memory file again');
+    this.#addon.close(made);
+    const memory = new SharedMemory(size, name, fd, this);
+    this.#ledger().add(memory);
+    return memory;
+  }
+
+  bytesOf(memory: SharedMemory): Uint8Array {
+    const known = this.#mapped.get(memory);
+    if (known !== undefined) {
+      this.#mapped.delete(memory);
+      this.#mapped.set(memory, known);
+      return known;
+    }
+    if (this.#mapped.size >= MAPPED_MAX)
+      for (const [oldest] of this.#mapped) {
+        this.#unmap(oldest);
+        break;
+      }
+    const buffer = this.#addon.map(memory.fd, memory.size);
+    if (typeof buffer === 'number') throw new Error(`mapping ${memory.describe()} failed with errno ${-buffer}`);
+    const bytes = new Uint8Array(buffer);
+    this.#mapped.set(memory, bytes);
+    return bytes;
+  }
+
+  forget(memory: SharedMemory): void {
+    this.#unmap(memory);
+    this.#addon.close(memory.fd);
+    this.#ledger().remove(memory);
+  }
+
+  #unmap(memory: SharedMemory): void {
+    const bytes = this.#mapped.get(memory);
+    if (bytes === undefined) return;
+    this.#mapped.delete(memory);
+    this.#addon.unmap(bytes.buffer as ArrayBuffer);
+  }
+}

@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs';
+import { O_ACCMODE } from '../../abi/uapi/index.ts';
+import type { File } from '../../kernel/index.ts';
+import { type Addon, must } from './addon.ts';
+import { SharedMemory } from './memory.ts';
+
+const IN_CLOSE_WRITE = 0x8;
+const IN_CLOSE_NOWRITE = 0x10;
+const IN_DELETE_SELF = 0x400;
+const IN_Q_OVERFLOW = 0x4000;
+const IN_IGNORED = 0x8000;
+
+/** Whoever knows an inode by a handle, and must forget it when it is gone. */
+export interface Holder {
+  forget(handle: number): void;
+}
+
+/**
+ * A real inode that stands for one emulated open file in programs. It lives as long as any program has a descriptor of it or maps
+ * it, by whatever way it got there: the real kernel keeps that count.
+ */
+export class NativeInode {
+  readonly ino: number;
+  /** inotify's number for it. */
+  readonly watch: number;
+  /** Undefined while a descriptor is reserved for a file to come; such a descriptor answers as if it were closed. */
+  file: File | undefined;
+  /** Set when the inode is the file's own memory: then it lives on in the server, and a lease tells when nobody else has it. */
+  readonly memory: SharedMemory | undefined;
+  readonly holders = new Map<Holder, number>();
+
+  constructor(ino: number, watch: number, file: File | undefined, memory: SharedMemory | undefined) {
+    this.ino = ino;
+    this.watch = watch;
+    this.file = file;
+    this.memory = memory;
+  }
+}
+
+/** Every inode that programs hold, and the news of their ends. */
+export class NativeFiles {
+  readonly #addon: Addon;
+  readonly #byIno = new Map<number, NativeInode>();
+  readonly #byWatch = new Map<number, NativeInode>();
+  /** inotify: readable when an inode may have ended. */
+  readonly events: number;
+  /** st_dev of all of them. */
+  readonly dev: number;
+
+  constructor(addon: Addon) {
+    this.#addon = addon;
+    this.events = must(addon.inotify(), 'inotify_init');
+    const probe = must(addon.memfd('ioctopus', 0), 'memfd_create');
+    this.dev = this.#identity(probe)[0];
+    addon.close(probe);
+  }
+
+  get count(): number {
+    return this.#byIno.size;
+  }
+
+  /**
+   * Makes an inode for a file, or for one to come.
+   *
+   * @returns it, and a descriptor to send: the caller closes it once it is sent
+   */
+  make(file: File | undefined): { readonly inode: NativeInode; readonly fd: number } {
+    const access = (file?.flags ?? 0) & O_ACCMODE;
+    // A file that cannot be mapped at all must not be handed out as memory: the lease does not see access mode 3.
+    if (file?.memory instanceof SharedMemory && access !== O_ACCMODE) return this.#makeShared(file, file.memory, access);
+    const made = must(this.#addon.memfd('ioctopus', 0), 'memfd_create');
+    // Access mode 3: whatever goes past the library to the real descriptor gets EBADF, never data.
+    const fd = must(this.#addon.reopen(made, O_ACCMODE), 'opening a memory file again');
+    this.#addon.close(made);
+    return { inode: this.#add(fd, file, undefined, IN_DELETE_SELF), fd };
+  }
+
+  #makeShared(file: File, memory: SharedMemory, access: number) {
+    const fd = must(this.#addon.reopen(memory.fd, access), 'opening a memory file again');
+    return { inode: this.#add(fd, file, memory, IN_CLOSE_WRITE | IN_CLOSE_NOWRITE), fd };
+  }
+
+  #add(fd: number, file: File | undefined, memory: SharedMemory | undefined, mask: number): NativeInode {
+    const [, ino] = this.#identity(fd);
+    const inode = new NativeInode(ino, must(this.#addon.watch(this.events, fd, mask), 'inotify_add_watch'), file, memory);
+    this.#byIno.set(ino, inode);
+    this.#byWatch.set(inode.watch, inode);
+    return inode;
+  }
+
+  /** Which inode a descriptor of this process shows; undefined when it is none of ours. */
+  identify(fd: number): NativeInode | undefined {
+    const [dev, ino] = this.#identity(fd);
+    return dev === this.dev ? this.#byIno.get(ino) : undefined;
+  }
+
+  /** Takes note of every inode that has ended by now, and releases their files. To be called before a call is served. */
+  drain(): void {
+    for (let events = this.#addon.watchEvents(this.events); events !== null; events = this.#addon.watchEvents(this.events)) {
+      for (let i = 0; i < events.length; i += 2) this.#handle(events[i] as number, events[i + 1] as number);
+    }
+  }
+
+  #handle(watch: number, mask: number): void {
+    if ((mask & IN_Q_OVERFLOW) !== 0) {
+      this.#checkAll();
+      return;
+    }
+    const inode = this.#byWatch.get(watch);
+    if (inode === undefined || (mask & IN_IGNORED) !== 0) return;
+    // A close is a hint: several merge into one event, and others may have the file still.
+    if (inode.memory === undefined || this.#addon.soleHolder(inode.memory.fd)) this.#end(inode);
+  }
+
+  /** Events were lost: every inode is looked at. The kernel drops a watch with its inode, so the watches left tell. */
+  #checkAll(): void {
+    const left = new Set<number>();
+    for (const line of readFileSync(`/proc/self/fdinfo/${this.events}`, 'latin1').split('\n')) {
+      const watch = /^inotify wd:([0-9a-f]+) /.exec(line)?.[1];
+      if (watch !== undefined) left.add(Number.parseInt(watch, 16));
+    }
+    for (const inode of [...this.#byIno.values()]) {
+      if (inode.memory === undefined ? !left.has(inode.watch) : this.#addon.soleHolder(inode.memory.fd)) this.#end(inode);
+    }
+  }
+
+  #end(inode: NativeInode): void {
+    this.#byIno.delete(inode.ino);
+    this.#byWatch.delete(inode.watch);
+    if (inode.memory !== undefined) this.#addon.unwatch(this.events, inode.watch);
+    for (const [holder, handle] of inode.holders) holder.forget(handle);
+    inode.file?.put();
+  }
+
+  /** The server goes: files are released whether programs still hold them or not. */
+  close(): void {
+    this.drain();
+    for (const inode of [...this.#byIno.values()]) this.#end(inode);
+    this.#addon.close(this.events);
+  }
+
+  #identity(fd: number): [dev: number, ino: number] {
+    const identity = this.#addon.identity(fd);
+    if (typeof identity === 'number') throw new Error(`fstat failed with errno ${-identity}`);
+    return identity;
+  }
+}

@@ -1,0 +1,339 @@
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Errno } from '../../abi/index.ts';
+import {
+  type Coroutine,
+  complete,
+  File,
+  type FileSystem,
+  Inode,
+  isKernel,
+  type Kernel,
+  type MaybeKernel,
+  type System,
+} from '../../kernel/index.ts';
+import type { Machine, Pacer } from '../../machine/index.ts';
+import { type Addon, COME_BACK, must, NOTHING, type Watcher } from './addon.ts';
+import { Client } from './client.ts';
+import { NativeFiles } from './native-files.ts';
+import * as protocol from './protocol.ts';
+import { type Call, readRequest } from './requests.ts';
+import type { Slot } from './slot.ts';
+
+const EPOLLIN = 0x1;
+const EPOLLRDHUP = 0x2000;
+
+/** Keys in the set of what can end: the inodes' events, then two per client. */
+const KEY_FILES = 0;
+const keyOfProcess = (index: number) => 1 + 2 * index;
+const keyOfSocket = (index: number) => 2 + 2 * index;
+
+export interface PreloadServerOptions {
+  readonly addon: Addon;
+  readonly machine: Machine;
+  readonly pacer: Pacer;
+}
+
+/** Where files live that are none of the machine's. */
+class HostFs implements FileSystem {
+  readonly type = 'host';
+  readonly magic = 0;
+  readonly dev = 0;
+  readonly #system: System;
+
+  constructor(system: System) {
+    this.#system = system;
+  }
+
+  now() {
+    return this.#system.realtime();
+  }
+}
+
+/**
+ * The server side of the native door: programs under the preload library connect to its socket, and their calls become calls of the
+ * machine's kernel. See native-shims/README.md for the other side.
+ */
+export class PreloadServer {
+  readonly addon: Addon;
+  readonly system: System;
+  readonly files: NativeFiles;
+  /** What a descriptor shows as that is open, but none of the machine's: a file of another kind than any call wants. */
+  readonly foreignFile: File;
+  /** Private to the user: the socket and the list of emulated paths are in it. */
+  readonly folder: string;
+  readonly #pacer: Pacer;
+  readonly #listener: number;
+  readonly #ends: number;
+  readonly #watchers: Watcher[] = [];
+  readonly #bells = new Map<Client, Watcher>();
+  readonly #clients = new Map<number, Client>();
+  readonly #pathsFile: number;
+  #pathsGeneration = 0;
+  /** A slot whose new state is published by the next look for calls, or NOTHING. */
+  #held = NOTHING;
+  #heldState = 0;
+  /** Traced calls under way that have not been seen to wait. */
+  readonly #unannounced = new Map<Slot, { readonly call: Call; readonly coroutine: Coroutine<unknown> }>();
+  #isServing = false;
+  #isClosed = false;
+  /** The host's time at the last look. */
+  readonly #time = new Float64Array(1);
+
+  constructor({ addon, machine, pacer }: PreloadServerOptions) {
+    this.addon = addon;
+    this.system = machine.system;
+    this.#pacer = pacer;
+    addon.raiseFileLimit();
+    addon.shareClock(this.#time.buffer as ArrayBuffer);
+    this.files = new NativeFiles(addon);
+    this.foreignFile = new File(this.system, {
+      ops: {},
+      inode: new Inode(new HostFs(this.system), { ino: 1, mode: 0 }),
+      flags: 0,
+      path: () => 'a file of the host',
+    });
+    this.folder = mkdtempSync(join(tmpdir(), 'ioctopus-'));
+    writeFileSync(join(this.folder, 'unloaded'), '');
+    this.#pathsFile = openSync(join(this.folder, 'paths'), 'w+', 0o600);
+    this.#publishPaths();
+    this.system.devices.onChange = () => this.#publishPaths();
+    this.#listener = must(addon.listen(join(this.folder, 'socket')), 'listening');
+    this.#ends = must(addon.epoll(), 'epoll_create');
+    must(addon.epollAdd(this.#ends, this.files.events, EPOLLIN, KEY_FILES), 'epoll_ctl');
+    this.#watchers.push(addon.onReadable(this.#listener, () => this.#accept()));
+    this.#watchers.push(addon.onReadable(this.#ends, () => this.#turn()));
+  }
+
+  /** What a program needs in its environment to find the server: the value of IOCTOPUS_DOOR. */
+  get door(): string {
+    return `${this.files.dev.toString(16)}:${this.folder}`;
+  }
+
+  get clients(): readonly Client[] {
+    return [...this.#clients.values()];
+  }
+
+  /** Ends all connections and removes the folder. Files that programs still hold are released. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const watcher of this.#watchers) this.addon.stop(watcher);
+    for (const client of this.clients) this.#drop(client);
+    this.system.scheduler.runReady();
+    this.files.close();
+    this.foreignFile.put();
+    this.system.scheduler.runReady();
+    for (const fd of [this.#listener, this.#ends]) this.addon.close(fd);
+    this.system.devices.onChange = undefined;
+    closeSync(this.#pathsFile);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Makes a slot's new state known to its program, at the latest before the server sleeps. */
+  publish(slot: number, state: number): void {
+    if (this.#isServing && this.#held === NOTHING) {
+      this.#held = slot;
+      this.#heldState = state;
+    } else {
+      this.addon.answer(slot, state);
+    }
+  }
+
+  // ---- the loop -------------------------------------------------------------------
+
+  /** Something happened outside: serves whoever calls until nobody does. */
+  #turn(): void {
+    if (this.#isServing || this.#isClosed) return;
+    this.#isServing = true;
+    this.#pacer.catchUp();
+    this.#drainEnds();
+    this.system.scheduler.runReady();
+    let slot = this.#next();
+    while (slot >= 0) {
+      this.#serve(slot);
+      slot = this.#next();
+    }
+    this.#isServing = false;
+    if (slot === COME_BACK) setImmediate(() => this.#turn());
+  }
+
+  #next(): number {
+    const held = this.#held;
+    this.#held = NOTHING;
+    return this.addon.next(held, this.#heldState);
+  }
+
+  #serve(number: number): void {
+    const client = this.#clients.get(Math.floor(number / protocol.IO_SLOTS));
+    if (client === undefined) return;
+    this.#pacer.catchUpTo(this.#time[0] as number);
+    const slot = client.slot(number % protocol.IO_SLOTS);
+    if (slot.state === 'asking') {
+      slot.replied();
+    } else if (slot.state === 'idle') {
+      // What a call answers may depend on a file having been released by whoever closed it just before.
+      this.#drainEnds();
+      if (client.isAlive) this.#begin(slot);
+    }
+    if (this.system.scheduler.ready > 0) this.system.scheduler.runReady();
+    if (this.#unannounced.size > 0) this.#announce(slot);
+  }
+
+  /** Starts the call of a slot; it is answered when it ends. */
+  #begin(slot: Slot): void {
+    slot.state = 'serving';
+    slot.task.pid = slot.uint(protocol.SLOT_TID);
+    const op = slot.uint(protocol.SLOT_OP);
+    if (op === protocol.IO_IDENTIFY) this.#identify(slot);
+    else if (op === protocol.IO_NOTE) this.#note(slot);
+    else this.#call(slot, readRequest(slot));
+  }
+
+  #call(slot: Slot, call: Call): void {
+    const { task } = slot;
+    const { scheduler } = this.system;
+    task.callName = call.name;
+    task.callSubject = call.args[0] as number;
+    task.callDetail = call.args[1] as number;
+    const before = scheduler.enter(task);
+    try {
+      const answer = call.begin();
+      if (isKernel(answer) || this.system.hasDeferred) {
+        scheduler.enter(before);
+        this.#run(slot, call, answer);
+      } else {
+        this.#finish(slot, call, answer, undefined);
+      }
+    } catch (error) {
+      this.#finish(slot, call, undefined, error);
+    } finally {
+      scheduler.enter(before);
+    }
+  }
+
+  /** A call that may wait. */
+  #run(slot: Slot, call: Call, answer: MaybeKernel<unknown>): void {
+    const { task } = slot;
+    const whole = complete(task, answer, call.begin) as Kernel<unknown>;
+    const coroutine = this.system.scheduler.start(`process ${slot.client.process.pid}`, task, whole, (outcome) => {
+      this.#unannounced.delete(slot);
+      if (outcome.ok) this.#finish(slot, call, outcome.value, undefined);
+      else this.#finish(slot, call, undefined, outcome.error);
+    });
+    if (this.system.tracer === undefined || coroutine.state === 'ended') return;
+    this.#unannounced.set(slot, { call, coroutine });
+    this.#announce(slot);
+  }
+
+  /** Says in the trace that a call waits, once: for something of the machine's, not for the program's own thread. */
+  #announce(slot: Slot): void {
+    const waiting = this.#unannounced.get(slot);
+    if (waiting?.coroutine.waitingFor === undefined || slot.state !== 'serving') return;
+    this.#unannounced.delete(slot);
+    this.system.tracer?.waiting(slot.task, waiting.call.name, waiting.call.args, waiting.coroutine.waitingFor.what);
+  }
+
+  #finish(slot: Slot, call: Call, value: unknown, error: unknown): void {
+    if (error !== undefined && !(error instanceof Errno) && slot.client.isAlive) this.#complain(call, error);
+    this.system.tracer?.finished(
+      slot.task,
+      call.name,
+      call.args,
+      error ?? (call.name === 'mmap' ? (value as { address: number }).address : value),
+    );
+    slot.task.callName = '';
+    if (!slot.client.isAlive) return;
+    slot.answer(error === undefined ? (call.end?.(value) ?? (value as number)) : -1, error);
+  }
+
+  /** Not the program's fault: it gets EIO, people get to know. */
+  #complain(call: Call, error: unknown): void {
+    this.system.log.print('err', `${call.name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  }
+
+  /** Which emulated file a descriptor is that the program has sent. */
+  #identify(slot: Slot): void {
+    const inode = slot.client.receivedFor(slot.index);
+    slot.answer(inode === undefined ? 0 : slot.client.hold(inode), undefined);
+  }
+
+  /** A call that only the program's own kernel saw. */
+  #note(slot: Slot): void {
+    const text = new TextDecoder().decode(slot.data(slot.uint(protocol.SLOT_LENGTH)).slice());
+    this.system.tracer?.note(slot.task, text);
+    slot.answer(0, undefined);
+  }
+
+  // ---- who comes and goes ------------------------------------------------------------
+
+  #accept(): void {
+    for (
+      let connection = this.addon.accept(this.#listener);
+      typeof connection !== 'number';
+      connection = this.addon.accept(this.#listener)
+    ) {
+      const file = must(this.addon.memfd('ioctopus-region', protocol.IO_REGION_SIZE), 'memfd_create');
+      const region = this.addon.map(file, protocol.IO_REGION_SIZE) as ArrayBuffer;
+      const bell = must(this.addon.event(), 'eventfd');
+      const index = this.addon.addClient(region, this.system.tracer === undefined ? 0 : protocol.IO_REPORT_LOCAL);
+      if (index >= 0) {
+        const client = new Client(this, connection, { index, region, bell });
+        this.#clients.set(index, client);
+        this.addon.epollAdd(this.#ends, client.pidfd, EPOLLIN, keyOfProcess(index));
+        this.addon.epollAdd(this.#ends, client.socket, EPOLLRDHUP, keyOfSocket(index));
+        this.#bells.set(
+          client,
+          this.addon.onReadable(bell, () => this.#onBell(client)),
+        );
+        this.addon.send(client.socket, file, bell);
+      }
+      this.addon.close(file);
+    }
+  }
+
+  #onBell(client: Client): void {
+    this.addon.drainEvent(client.bell);
+    this.addon.rang(client.index);
+    this.#turn();
+  }
+
+  /** Takes note of files, processes and connections that have ended by now. */
+  #drainEnds(): void {
+    for (let keys = this.addon.epollLook(this.#ends); keys !== null; keys = this.addon.epollLook(this.#ends)) {
+      for (const key of keys) {
+        if (key === KEY_FILES) {
+          this.files.drain();
+        } else {
+          const client = this.#clients.get(Math.floor((key - 1) / 2));
+          if (client !== undefined) this.#drop(client);
+        }
+      }
+      if (this.system.scheduler.ready > 0) this.system.scheduler.runReady();
+    }
+  }
+
+  #drop(client: Client): void {
+    this.#clients.delete(client.index);
+    this.addon.epollDelete(this.#ends, client.pidfd);
+    this.addon.epollDelete(this.#ends, client.socket);
+    this.addon.stop(this.#bells.get(client) as Watcher);
+    this.#bells.delete(client);
+    client.end();
+    this.addon.removeClient(client.index);
+    this.addon.unmap(client.region);
+    for (const fd of [client.pidfd, client.socket, client.bell]) this.addon.close(fd);
+  }
+
+  /** Tells programs which paths are emulated. */
+  #publishPaths(): void {
+    const tops = new Set(this.system.devices.nodePaths.map((path) => `/dev/${path.split('/')[0]}`));
+    const list = Buffer.alloc(protocol.IO_PATHS_SIZE - 8);
+    list.write([...tops].map((path) => `${path}\0`).join(''), 'utf8');
+    const generation = (value: number) => writeSync(this.#pathsFile, new Uint8Array(new Uint32Array([value, 0]).buffer), 0, 8, 0);
+    generation(++this.#pathsGeneration);
+    writeSync(this.#pathsFile, list, 0, list.length, 8);
+    generation(++this.#pathsGeneration);
+  }
+}

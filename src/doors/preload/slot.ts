@@ -1,0 +1,135 @@
+import { Errno, errno, errnoName } from '../../abi/index.ts';
+import { type Credentials, type File, type Kernel, Task, WaitQueue, waitOn } from '../../kernel/index.ts';
+import type { Client } from './client.ts';
+import { RemoteDescriptors } from './descriptors.ts';
+import * as protocol from './protocol.ts';
+import { RemoteMemory } from './user-memory.ts';
+
+const TWO32 = 4294967296;
+
+/** Where a slot is, as the server knows it; what the shared page says is never believed. */
+type SlotState = 'idle' | 'serving' | 'asking';
+
+/**
+ * One slot of a program's region: a thread's call, and that thread as the server's hands while it waits. There is a {@link Task} per
+ * slot, so that a call inside a call (from a signal handler) has memory and descriptors of its own to reach the program by.
+ */
+export class Slot {
+  readonly client: Client;
+  readonly index: number;
+  readonly task: Task;
+  readonly memory: RemoteMemory;
+  /** The descriptor that the request is about. */
+  primaryFd = -1;
+  state: SlotState = 'idle';
+  /** Files of the request's descriptors, which the program has proved to hold. */
+  readonly known = new Map<number, File>();
+  /** Index of the slot's first word in the region's 32-bit views. */
+  readonly #word: number;
+  readonly #replied: WaitQueue;
+
+  constructor(client: Client, index: number) {
+    this.client = client;
+    this.index = index;
+    this.#word = ((index + 1) * protocol.IO_PAGE) / 4;
+    this.#replied = new WaitQueue(`an answer of process ${client.process.pid}`);
+    const { process } = client;
+    this.memory = new RemoteMemory(this);
+    this.task = new Task(client.server.system, {
+      pid: process.pid,
+      comm: process.comm,
+      credentials: process.credentials as Credentials,
+      files: new RemoteDescriptors(this),
+      memory: this.memory,
+      fs: client.server.system.vfs.initialContext(),
+    });
+  }
+
+  /** The number by which the addon knows it. */
+  get number(): number {
+    return this.client.index * protocol.IO_SLOTS + this.index;
+  }
+
+  // ---- the words of the slot, each to be read once ------------------------------
+
+  uint(offset: number): number {
+    return this.client.uints[this.#word + offset / 4] as number;
+  }
+
+  int(offset: number): number {
+    return this.client.ints[this.#word + offset / 4] as number;
+  }
+
+  /** A 64-bit argument as a number, exact within 2^53. */
+  argument(index: number): number {
+    const at = this.#word + protocol.SLOT_ARGS / 4 + 2 * index;
+    return (this.client.uints[at] as number) + (this.client.ints[at + 1] as number) * TWO32;
+  }
+
+  get result(): number {
+    const at = this.#word + protocol.SLOT_RESULT / 4;
+    return (this.client.uints[at] as number) + (this.client.ints[at + 1] as number) * TWO32;
+  }
+
+  set(offset: number, value: number): void {
+    this.client.uints[this.#word + offset / 4] = value;
+  }
+
+  set64(offset: number, value: number): void {
+    const at = this.#word + offset / 4;
+    this.client.uints[at] = value;
+    this.client.ints[at + 1] = Math.floor(value / TWO32);
+  }
+
+  /** Place of the slot's data in the region, in bytes. */
+  get dataAt(): number {
+    return this.#word * 4 + protocol.SLOT_DATA;
+  }
+
+  /** The data as a window into shared memory. */
+  data(length: number): Uint8Array {
+    return this.client.bytes.subarray(this.dataAt, this.dataAt + Math.min(length, protocol.IO_DATA_SIZE));
+  }
+
+  // ---- answers and up-calls --------------------------------------------------------
+
+  /** Ends the call: its result, or the error that it threw. */
+  answer(result: number, error: unknown): void {
+    this.state = 'idle';
+    this.known.clear();
+    this.set64(protocol.SLOT_RESULT, result);
+    this.set(protocol.SLOT_ERROR, error === undefined ? 0 : error instanceof Errno ? error.errno : errno.EIO);
+    this.client.publish(this, protocol.IO_ANSWER);
+  }
+
+  /**
+   * Has the program's thread do something: see `enum io_up`. Data must stand in the slot already.
+   *
+   * @returns the outcome, a negated errno below 0
+   * @throws Errno EFAULT when the program ends meanwhile
+   */
+  *ask(up: number, ...args: readonly number[]): Kernel<number> {
+    this.set(protocol.SLOT_UP, up);
+    for (const [index, value] of args.entries()) this.set64(protocol.SLOT_ARGS + 8 * index, value);
+    this.state = 'asking';
+    this.client.publish(this, protocol.IO_UPCALL);
+    while (this.state === 'asking') {
+      if (!this.client.isAlive) throw new Errno('EFAULT', 'the program is gone');
+      const wake = yield waitOn([{ queue: this.#replied, key: 1 }], { mode: 'killable' });
+      if (wake === 'signal') throw new Errno('EFAULT', 'the program is gone');
+    }
+    return this.result;
+  }
+
+  /** The program's thread has done it. */
+  replied(): void {
+    this.state = 'serving';
+    this.#replied.wake();
+  }
+}
+
+/** The outcome of an up-call that must not fail. @throws Errno what the program's kernel said */
+export function outcome(result: number, what: string): number {
+  if (result >= 0) return result;
+  throw new Errno(errnoName(-result) ?? 'EIO', `${what} in the program`);
+}
