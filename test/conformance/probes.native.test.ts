@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { compile, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
+import { root } from '../support/paths.ts';
+import { runNative } from '../support/run.ts';
+import { type Difference, differences, notRunYet } from './differences.ts';
+
+const folder = temporaryFolder();
+const here = (path: string) => join(root, 'test/conformance', path);
+
+const probes = readdirSync(here('probes'))
+  .filter((name) => name.endsWith('.c'))
+  .map((name) => name.slice(0, -2));
+
+/** What a line is about. A line without a label belongs to the one before. */
+const labelOf = (line: string) => /^([\w./]+)[:|]/.exec(line)?.[1];
+
+/** The lines of an output by label; labels may repeat. */
+function byLabel(output: string): Map<string, string[]> {
+  const lines = new Map<string, string[]>();
+  let label = '';
+  for (const line of output.trimEnd().split('\n')) {
+    label = labelOf(line) ?? label;
+    lines.set(label, [...(lines.get(label) ?? []), line]);
+  }
+  return lines;
+}
+
+const isListed = (label: string, list: readonly Difference[]) => list.some(({ labels }) => labels.test(label));
+
+const without = (lines: Map<string, string[]>, list: readonly Difference[]) =>
+  [...lines].filter(([label]) => !isListed(label, list)).flatMap(([, one]) => one);
+
+describe('probes answer under the launcher as on Linux 6.12', () => {
+  test('each probe is either run or says why not', () => {
+    expect([...Object.keys(differences), ...Object.keys(notRunYet)].sort()).toEqual(probes);
+  });
+
+  for (const [name, list] of Object.entries(differences)) {
+    testWithCompiler(name, async () => {
+      const program = compile(here(`probes/${name}.c`), join(folder, name));
+      const { status, stdout, stderr } = await runNative([program]);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      const ours = byLabel(stdout);
+      const linux = byLabel(readFileSync(here(`expected/${name}.txt`), 'latin1').replace(/^# .*\n/, ''));
+      expect(without(ours, list)).toEqual(without(linux, list));
+      const equal = [...linux].filter(([label, lines]) => isListed(label, list) && lines.join('\n') === ours.get(label)?.join('\n'));
+      expect(
+        equal.map(([label]) => label),
+        'listed as different, but equal by now',
+      ).toEqual([]);
+    });
+  }
+});

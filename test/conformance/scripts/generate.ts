@@ -1,0 +1,241 @@
+/**
+ * Writes random.script: `npx tsx test/conformance/scripts/generate.ts [SEED [COUNT]]`. The file is kept, so that its answers can be
+ * recorded on a real kernel once; generate a new one when more calls are served.
+ */
+import { writeFileSync } from 'node:fs';
+import {
+  DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
+  DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
+  DMA_BUF_IOCTL_SYNC,
+  DMA_BUF_SET_NAME_A,
+  DMA_BUF_SET_NAME_B,
+  DMA_HEAP_IOCTL_ALLOC,
+  SYNC_IOC_FILE_INFO,
+  SYNC_IOC_MERGE,
+  SYNC_IOC_SET_DEADLINE,
+} from '../../../src/abi/uapi/index.ts';
+import { Random } from '../../../src/kernel/index.ts';
+
+const SEED = Number(process.argv[2] ?? 1);
+const COUNT = Number(process.argv[3] ?? 500);
+const random = new Random(SEED);
+
+const pick = <T>(choices: readonly T[]): T => choices[random.below(choices.length)] as T;
+const chance = (percent: number) => random.below(100) < percent;
+const hex = (value: number | bigint, size: number) => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)));
+  return bytes.subarray(0, size).toString('hex');
+};
+const noise = (size: number) => Array.from({ length: size }, () => hex(random.below(256), 1)).join('');
+/** How many bytes BYTES are. */
+const sizeOf = (content: string) =>
+  [...content.matchAll(/\*(\d+)|(@\d+)|[0-9a-f]{2}/g)].reduce(
+    (sum, [, zeros, area]) => sum + (zeros !== undefined ? Number(zeros) : area !== undefined ? 8 : 1),
+    0,
+  );
+const octal = (value: number) => (value === 0 ? '0' : `0${value.toString(8)}`);
+
+/** Commands with the arguments that one tries; none depends on which processes there are. */
+const FCNTLS = [
+  '0 0',
+  '0 5',
+  '0 -1',
+  '0 100',
+  '1030 4',
+  '1030 9',
+  '1 0',
+  '2 0',
+  '2 1',
+  '2 3',
+  '3 0',
+  '3 0',
+  '4 0',
+  '4 02000',
+  '4 04000',
+  '4 040000',
+].concat(
+  [
+    '4 01000000',
+    '4 07777777',
+    '9 0',
+    '10 0',
+    '10 12',
+    '10 99',
+    '11 0',
+    '1024 0',
+    '1024 1',
+    '1025 0',
+    '1026 0',
+    '1026 1',
+    '1032 0',
+    '1031 9',
+  ],
+  ['1033 2', '1034 0', '999 0', '-1 0'],
+);
+
+/** One script under construction. Descriptors 3 and up are what its calls made; nobody knows which of them are open. */
+class Maker {
+  readonly lines: string[] = [];
+  #areas = 0;
+  readonly #maps: { readonly line: number; readonly length: number }[] = [];
+
+  make(): string[] {
+    this.#say('open /dev/dma_heap/system 2');
+    this.#allocate(3);
+    if (chance(50)) this.#export(4);
+    for (let i = 4 + random.below(20); i > 0; i--) this.#step();
+    // Unmapping comes last: what the system maps later may land in the hole.
+    for (const map of this.#maps) this.#unmap(map);
+    return this.lines;
+  }
+
+  #say(line: string): number {
+    return this.lines.push(line);
+  }
+
+  #fd(): string {
+    return chance(92) ? String(3 + random.below(6)) : pick(['-1', '99', '2147483647', '-2147483648']);
+  }
+
+  /** Memory for an argument, now and then a byte too short. @returns what to pass, and how many bytes there are to look at */
+  #area(content: string): [pointer: string, size: number] {
+    if (this.#areas >= 30) return [pick(['0', '8']), 0];
+    const kind = chance(80) ? '' : pick([' edge', ' ro']);
+    const given = chance(5) && /[0-9a-f]{4}$/.test(content) ? content.slice(0, -2) : content;
+    this.#say(`area ${++this.#areas} ${given}${kind}`);
+    return [`@${this.#areas}`, sizeOf(given)];
+  }
+
+  #ioctl(fd: string | number, request: number, content: string): void {
+    let number = request;
+    // Another number, type, size or direction now and then.
+    if (chance(10)) number = (number & ~(0xff << pick([0, 8]))) | (random.below(256) << pick([0, 8]));
+    if (chance(10)) number = (number & ~0x3fff0000) | (random.below(64) << 16);
+    if (chance(5)) number = (number & 0x3fffffff) | (random.below(4) << 30);
+    // Whatever reaches a heap as request 0 is an allocation, and a real kernel tries any length.
+    const length = /^[0-9a-f.]*$/.test(content)
+      ? Buffer.from(content.replaceAll('.', '').padEnd(16, '0').slice(0, 16), 'hex').readBigUInt64LE()
+      : 2n ** 64n;
+    if ((number & 0xff) === 0 && length > 2n ** 22n) number |= 1;
+    const [argument, size] = chance(95) ? this.#area(content) : [pick(['0', '8', '-1', '4096']), 0];
+    this.#say(`ioctl ${fd} 0x${(number >>> 0).toString(16)} ${argument}`);
+    if (size > 0 && chance(70)) this.#say(`dump ${argument.slice(1)} 0 ${size}`);
+  }
+
+  #allocate(fd: string | number): void {
+    const length = pick([0, 1, 4095, 4096, 4097, 8192, 12288, 65536, 70000]);
+    const flags = pick([2, 2, 2, 0, 1, 3, 0o2000002, 0o4002, random.uint32()]);
+    this.#ioctl(
+      fd,
+      DMA_HEAP_IOCTL_ALLOC.number,
+      [hex(length, 8), hex(chance(90) ? 0 : random.below(9), 4), hex(flags, 4), hex(chance(95) ? 0 : 1, 8)].join('.'),
+    );
+  }
+
+  #export(fd: string | number): void {
+    this.#ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE.number, `${hex(chance(80) ? 1 + random.below(3) : random.below(9), 4)}.${hex(-1, 4)}`);
+  }
+
+  #merge(): void {
+    const name = Buffer.from(pick(['', 'a', 'both', 'x'.repeat(31), 'x'.repeat(40)]))
+      .subarray(0, 32)
+      .toString('hex')
+      .padEnd(64, '0');
+    const rest = chance(90) ? [hex(0, 4), hex(0, 4)] : [hex(random.below(2), 4), hex(random.below(2), 4)];
+    this.#ioctl(this.#fd(), SYNC_IOC_MERGE.number, [name, hex(chance(95) ? 3 + random.below(6) : -1, 4), hex(-1, 4), ...rest].join('.'));
+  }
+
+  #info(): void {
+    const room = random.below(4);
+    const [records, size] = chance(90) ? this.#area(noise(80 * Math.max(1, room))) : [hex(8, 8), 0];
+    const name = chance(50) ? '*32' : noise(32);
+    const flags = chance(95) ? [0, room, 0] : [random.below(2), room, random.below(2)];
+    const [flag, count, pad] = flags.map((value) => hex(value, 4)) as [string, string, string];
+    this.#ioctl(
+      this.#fd(),
+      SYNC_IOC_FILE_INFO.number,
+      [name, hex(0, 4), flag, count, pad, records.startsWith('@') ? records : hex(8, 8)].join('.'),
+    );
+    // The time of a fence is another one on each machine.
+    if (size > 72) this.#say(`dump ${records.slice(1)} 0 72`);
+  }
+
+  #map(): void {
+    const length = pick([0, 1, 4096, 4096, 8192, 12288, 65536, 70000]);
+    const offset = pick([0, 0, 0, 4096, 8192, 1, -4096]);
+    const line = this.#say(`mmap ${this.#fd()} ${length} ${pick([1, 3, 3, 3, 2, 0, 5])} ${pick([1, 1, 1, 2, 3, 0])} ${offset}`);
+    this.#maps.push({ line, length });
+  }
+
+  /** A place inside a mapping, as `MAP OFFSET` and how much of it follows. */
+  #place(map: { readonly line: number; readonly length: number }): [string, number] | undefined {
+    // Short mappings have a whole page, but a page that may not be there is not touched.
+    if (map.length < 64) return undefined;
+    const offset = random.below(map.length - 32);
+    return [`${map.line} ${offset}`, Math.min(32, map.length - offset)];
+  }
+
+  #touch(): void {
+    if (this.#maps.length === 0) return;
+    const place = this.#place(pick(this.#maps));
+    if (place === undefined) return;
+    if (chance(50)) this.#say(`peek ${place[0]} ${1 + random.below(place[1])}`);
+    else this.#say(`poke ${place[0]} ${noise(1 + random.below(8))}`);
+  }
+
+  #unmap(map: { readonly line: number; readonly length: number }): void {
+    const pages = Math.floor(map.length / 4096);
+    if (pages === 0 || chance(30)) return;
+    const first = random.below(pages);
+    this.#say(`munmap ${map.line} ${first * 4096} ${4096 * (1 + random.below(pages - first))}`);
+  }
+
+  #step(): void {
+    const fd = this.#fd();
+    const steps: readonly (() => void)[] = [
+      () => this.#allocate(fd),
+      () => this.#allocate(3),
+      () => this.#export(fd),
+      () => this.#export(fd),
+      () => this.#merge(),
+      () => this.#info(),
+      () => this.#map(),
+      () => this.#map(),
+      () => this.#touch(),
+      () => this.#touch(),
+      () => this.#ioctl(fd, DMA_BUF_IOCTL_SYNC.number, hex(chance(80) ? random.below(8) : random.below(2 ** 22), 8)),
+      () => this.#ioctl(fd, pick([DMA_BUF_SET_NAME_A, DMA_BUF_SET_NAME_B]).number, `${noise(random.below(40))}00`),
+      () =>
+        this.#ioctl(
+          fd,
+          DMA_BUF_IOCTL_IMPORT_SYNC_FILE.number,
+          `${hex(random.below(5), 4)}.${hex(chance(90) ? 3 + random.below(6) : -1, 4)}`,
+        ),
+      () => this.#ioctl(fd, SYNC_IOC_SET_DEADLINE.number, `${hex(random.uint32(), 8)}.${hex(chance(80) ? 0 : 1, 8)}`),
+      () =>
+        this.#ioctl(fd, pick([0, 1, 2, 0x5421, 0x5450, 0x5451, 0x5452, 0x5460, 0x541b, 0xc020660b, 0xc0045877, random.uint32()]), noise(8)),
+      () => this.#say(`open /dev/dma_heap/system ${octal(pick([0, 1, 2, 3, 0o4002, 0o2000002, 0o40002, 0o200000, 0o10000000]))}`),
+      () => this.#say(`close ${fd}`),
+      () => this.#say(`dup ${fd}`),
+      () => this.#say(`dup2 ${fd} ${3 + random.below(9)}`),
+      () => this.#say(`dup3 ${fd} ${3 + random.below(9)} ${octal(pick([0, 0o2000000, 0o4000]))}`),
+      () => this.#say(`fcntl ${fd} ${pick(FCNTLS)}`),
+      () => this.#say(`read ${fd} ${pick([0, 1, 16, 4096])}`),
+      () => this.#say(`write ${fd} ${noise(1 + random.below(4))}`),
+      () => this.#say(`pread ${fd} 16 ${pick([0, 1, -1, 4096])}`),
+      () => this.#say(`pwrite ${fd} 00 ${pick([0, 1, -1])}`),
+      () => this.#say(`lseek ${fd} ${pick([0, 0, 1, -1, 4096])} ${pick([0, 1, 2, 3, 4, 5, -1])}`),
+      () => this.#say(`poll 0 ${fd}:${pick(['0x1', '0x4', '0x5', '0x2fff', '0'])}${chance(30) ? ` ${this.#fd()}:0x5` : ''}`),
+      () => this.#say(`fstat ${fd}`),
+      () => this.#say(`ftruncate ${fd} ${pick([0, 4096, -1])}`),
+      () => this.#say(`fallocate ${fd} ${pick([0, 1, 3])} ${pick([0, -1])} ${pick([0, 4096])}`),
+      () => this.#say(`fsync ${fd}`),
+      () => chance(10) && this.#say(`nofile ${4 + random.below(10)}`),
+    ];
+    pick(steps)();
+  }
+}
+
+const scripts = Array.from({ length: COUNT }, (_, index) => `== random ${SEED}.${index}\n${new Maker().make().join('\n')}\n`);
+writeFileSync(new URL('random.script', import.meta.url), scripts.join(''));

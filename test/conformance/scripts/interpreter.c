@@ -1,0 +1,315 @@
+/*
+ * Runs scripts of system calls and prints what each call answers. Built static it
+ * runs on a real kernel, built as usual under the preload library; a twin in
+ * TypeScript (interpreter.ts) runs the same scripts in process.
+ *
+ * A file holds many scripts. `== NAME` begins one; each runs in a process of its
+ * own with descriptors 0, 1 and 2 open. A line is one call:
+ *
+ *	open PATH FLAGS [MODE]          close FD         dup FD
+ *	dup2 FD FD                      dup3 FD FD FLAGS fcntl FD CMD ARG
+ *	read FD LENGTH                  write FD BYTES
+ *	pread FD LENGTH OFFSET          pwrite FD BYTES OFFSET
+ *	lseek FD OFFSET WHENCE          ioctl FD REQUEST POINTER
+ *	mmap FD LENGTH PROT FLAGS OFFSET                 munmap MAP OFFSET LENGTH
+ *	mprotect MAP OFFSET LENGTH PROT
+ *	peek MAP OFFSET LENGTH          poke MAP OFFSET BYTES
+ *	poll TIMEOUT FD:EVENTS ...      fstat FD         stat PATH
+ *	ftruncate FD LENGTH             fallocate FD MODE OFFSET LENGTH
+ *	fsync FD      fchmod FD MODE    fchown FD UID GID
+ *	nofile LIMIT                    (RLIMIT_NOFILE)
+ *	area N BYTES [edge|ro]          memory for pointers; `edge`: an unmapped page
+ *	                                follows its last byte; `ro`: read-only
+ *	dump N OFFSET LENGTH            what is in it now
+ *
+ * A number is decimal, 0x.. or 0.., or $K for what line K answered (lines count
+ * from 1). BYTES are hexadecimal, with `$K` for four bytes, `@N` for the eight of
+ * an area's address, and `*K` for K zero bytes between dots. A POINTER is a number
+ * or @N; MAP is the line of the mmap. Answers that are addresses print as `addr`.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096ul
+#define LINES 512
+#define WORDS 64
+#define AREAS 32
+#define ROOM 65536
+
+static long answers[LINES];
+static unsigned char *maps[LINES];
+static unsigned char *areas[AREAS];
+static sigjmp_buf landing;
+
+static void on_fault(int sig)
+{
+	siglongjmp(landing, sig);
+}
+
+static long number(const char *word)
+{
+	if (*word == '$')
+		return answers[atoi(word + 1)];
+	if (*word == '@')
+		return (long)areas[atoi(word + 1)];
+	if (*word == '-')
+		return -(long)strtoull(word + 1, NULL, 0);
+	return (long)strtoull(word, NULL, 0);
+}
+
+/* Fills `out` with what BYTES say; returns how many there are. */
+static size_t bytes(const char *word, unsigned char *out)
+{
+	size_t n = 0;
+
+	while (*word && n < ROOM - 8) {
+		uint64_t value;
+		char *end;
+
+		switch (*word) {
+		case '.':
+			word++;
+			break;
+		case '$':
+		case '@':
+			value = strtoull(word + 1, &end, 10);
+			value = *word == '$' ? (uint64_t)answers[value] : (uint64_t)areas[value];
+			memcpy(out + n, &value, *word == '$' ? 4 : 8);
+			n += *word == '$' ? 4 : 8;
+			word = end;
+			break;
+		case '*':
+			value = strtoull(word + 1, &end, 10);
+			memset(out + n, 0, value);
+			n += value;
+			word = end;
+			break;
+		default: {
+			char two[3] = { word[0], word[1], 0 };
+
+			out[n++] = (unsigned char)strtoul(two, NULL, 16);
+			word += 2;
+		}
+		}
+	}
+	return n;
+}
+
+/* Bytes as hexadecimal; the eight of an area's address as that area. */
+static void print_bytes(const unsigned char *at, size_t n)
+{
+	putchar(' ');
+	for (size_t i = 0; i < n;) {
+		int area = 1;
+		uint64_t value = 0;
+
+		if (n - i >= 8)
+			memcpy(&value, at + i, 8);
+		while (area < AREAS && (!areas[area] || value != (uint64_t)areas[area]))
+			area++;
+		if (value && area < AREAS) {
+			printf("@%d", area);
+			i += 8;
+		} else {
+			printf("%02x", at[i++]);
+		}
+	}
+	if (n == 0)
+		putchar('-');
+}
+
+static void make_area(int n, const char *content, const char *kind)
+{
+	static unsigned char room[ROOM];
+	size_t length = bytes(content, room), size = (length + PAGE - 1) / PAGE * PAGE;
+	int edge = kind && !strcmp(kind, "edge");
+	unsigned char *at = mmap(NULL, size + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	munmap(at + size, PAGE);
+	areas[n] = edge ? at + size - length : at;
+	memcpy(areas[n], room, length);
+	if (kind && !strcmp(kind, "ro"))
+		mprotect(at, size, PROT_READ);
+}
+
+static void print_stat(const struct stat *st)
+{
+	printf(" mode=0%o nlink=%lu uid=%u gid=%u rdev=%d size=%lld blksize=%ld blocks=%lld", st->st_mode, (unsigned long)st->st_nlink,
+	       st->st_uid, st->st_gid, st->st_rdev != 0, (long long)st->st_size, (long)st->st_blksize, (long long)st->st_blocks);
+}
+
+/* Moves bytes between a mapping and a buffer; the signal that came, or 0. */
+static int touch(void *to, const void *from, size_t n)
+{
+	int sig = sigsetjmp(landing, 1);
+
+	if (sig == 0)
+		for (size_t i = 0; i < n; i++)
+			((volatile unsigned char *)to)[i] = ((const volatile unsigned char *)from)[i];
+	return sig;
+}
+
+static void run_line(int line, int argc, char **w)
+{
+	static unsigned char room[ROOM];
+	const char *call = w[0];
+	long a[8] = { 0 }, result = 0;
+	struct stat st;
+	size_t n;
+
+	for (int i = 1; i < argc && i < 8; i++)
+		a[i] = number(w[i]);
+#define IS(name) (!strcmp(call, name))
+	errno = 0;
+	if (IS("open"))
+		result = open(w[1], (int)a[2], (mode_t)a[3]);
+	else if (IS("close"))
+		result = close((int)a[1]);
+	else if (IS("dup"))
+		result = dup((int)a[1]);
+	else if (IS("dup2"))
+		result = dup2((int)a[1], (int)a[2]);
+	else if (IS("dup3"))
+		result = dup3((int)a[1], (int)a[2], (int)a[3]);
+	else if (IS("fcntl"))
+		result = fcntl((int)a[1], (int)a[2], a[3]);
+	else if (IS("read"))
+		result = read((int)a[1], room, (size_t)a[2]);
+	else if (IS("pread"))
+		result = pread((int)a[1], room, (size_t)a[2], a[3]);
+	else if (IS("write"))
+		n = bytes(w[2], room), result = write((int)a[1], room, n);
+	else if (IS("pwrite"))
+		n = bytes(w[2], room), result = pwrite((int)a[1], room, n, a[3]);
+	else if (IS("lseek"))
+		result = lseek((int)a[1], a[2], (int)a[3]);
+	else if (IS("ioctl"))
+		result = ioctl((int)a[1], (unsigned long)a[2], a[3]);
+	else if (IS("mmap")) {
+		void *at = mmap(NULL, (size_t)a[2], (int)a[3], (int)a[4], (int)a[1], a[5]);
+
+		maps[line] = at == MAP_FAILED ? NULL : at;
+		result = at == MAP_FAILED ? -1 : 0;
+	} else if (IS("munmap"))
+		result = munmap(maps[atoi(w[1])] + a[2], (size_t)a[3]);
+	else if (IS("mprotect"))
+		result = mprotect(maps[atoi(w[1])] + a[2], (size_t)a[3], (int)a[4]);
+	else if (IS("peek"))
+		result = touch(room, maps[atoi(w[1])] + a[2], (size_t)a[3]);
+	else if (IS("poke"))
+		n = bytes(w[3], room), result = touch(maps[atoi(w[1])] + a[2], room, n);
+	else if (IS("poll")) {
+		struct pollfd p[WORDS];
+
+		for (int i = 2; i < argc; i++)
+			p[i - 2] = (struct pollfd){ (int)a[i], (short)strtol(strchr(w[i], ':') + 1, NULL, 0), 0 };
+		result = poll(p, (nfds_t)argc - 2, (int)a[1]);
+		printf("%d %s %ld %s", line, call, result, result == -1 ? strerrorname_np(errno) : "0");
+		for (int i = 2; i < argc && result >= 0; i++)
+			printf(" 0x%x", (unsigned short)p[i - 2].revents);
+		answers[line] = result;
+		putchar('\n');
+		return;
+	} else if (IS("fstat"))
+		result = fstat((int)a[1], &st);
+	else if (IS("stat"))
+		result = stat(w[1], &st);
+	else if (IS("ftruncate"))
+		result = ftruncate((int)a[1], a[2]);
+	else if (IS("fallocate"))
+		result = fallocate((int)a[1], (int)a[2], a[3], a[4]);
+	else if (IS("fsync"))
+		result = fsync((int)a[1]);
+	else if (IS("fchmod"))
+		result = fchmod((int)a[1], (mode_t)a[2]);
+	else if (IS("fchown"))
+		result = fchown((int)a[1], (uid_t)a[2], (gid_t)a[3]);
+	else if (IS("nofile")) {
+		struct rlimit limit = { (rlim_t)a[1], (rlim_t)a[1] };
+
+		getrlimit(RLIMIT_NOFILE, &limit);
+		limit.rlim_cur = (rlim_t)a[1];
+		result = setrlimit(RLIMIT_NOFILE, &limit);
+	} else if (IS("area"))
+		make_area((int)a[1], w[2], argc > 3 ? w[3] : NULL);
+	else if (!IS("dump"))
+		exit(99);
+
+	answers[line] = result;
+	printf("%d %s %ld %s", line, call, result, result == -1 ? strerrorname_np(errno) : "0");
+	if ((IS("read") || IS("pread")) && result >= 0)
+		print_bytes(room, (size_t)result);
+	if (IS("peek") && result == 0)
+		print_bytes(room, (size_t)a[3]);
+	if (IS("dump"))
+		print_bytes(areas[a[1]] + a[2], (size_t)a[3]);
+	if ((IS("fstat") || IS("stat")) && result == 0)
+		print_stat(&st);
+	putchar('\n');
+}
+
+static void run_script(char *text)
+{
+	struct sigaction sa = { .sa_handler = on_fault };
+	char *save;
+	int line = 0;
+
+	sigaction(SIGSEGV, &sa, NULL);
+	sigaction(SIGBUS, &sa, NULL);
+	for (char *l = strtok_r(text, "\n", &save); l && ++line < LINES; l = strtok_r(NULL, "\n", &save)) {
+		char *words[WORDS] = { "" }, *inner;
+		int n = 0;
+
+		for (char *word = strtok_r(l, " ", &inner); word && n < WORDS; word = strtok_r(NULL, " ", &inner))
+			words[n++] = word;
+		run_line(line, n, words);
+		fflush(stdout);
+	}
+	exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	FILE *f = argc > 1 ? fopen(argv[1], "r") : NULL;
+	static char text[4 << 20];
+	size_t length = f ? fread(text, 1, sizeof text - 1, f) : 0;
+	char *at = text;
+
+	if (!f)
+		return 2;
+	fclose(f);
+	text[length] = 0;
+	while ((at = strstr(at, "== "))) {
+		char *end = strchr(at, '\n'), *next = strstr(end, "\n== ");
+		int status;
+
+		*end = 0;
+		if (next)
+			*next = 0;
+		printf("%s\n", at);
+		fflush(stdout);
+		if (fork() == 0)
+			run_script(end + 1);
+		wait(&status);
+		if (status)
+			printf("ended with status 0x%x\n", status);
+		at = next ? next + 1 : end + 1;
+	}
+	return 0;
+}

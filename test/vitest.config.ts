@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string) => fileURLToPath(new URL(`../src/${path}`, import.meta.url));
+
+/** Tests that run programs under the launcher, as users do: they need dist/. */
+const native = ['**/*.native.test.ts'];
+
+export default defineConfig({
+  root: fileURLToPath(new URL('..', import.meta.url)),
+  resolve: {
+    alias: [
+      { find: /^ioctopus$/, replacement: source('index.ts') },
+      { find: /^ioctopus\/uapi$/, replacement: source('abi/uapi/index.ts') },
+      { find: /^ioctopus\/(driver|vitest)$/, replacement: source('$1.ts') },
+    ],
+  },
+  test: {
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // Two processors: one for a server, one for its programs.
+    maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'in-process', include: ['test/**/*.test.ts', 'examples/**/*.test.ts'], exclude: native } },
+      { extends: true, test: { name: 'native', include: native, globalSetup: ['test/support/build.ts'] } },
+    ],
+  },
+});
