@@ -17,7 +17,11 @@ const sources = (folder) =>
     .map((name) => join(here, folder, name));
 
 const newest = (folder) =>
-  Math.max(...[...readdirSync(join(here, folder)).map((name) => join(here, folder, name)), join(here, 'protocol.h')].map((path) => statSync(path).mtimeMs));
+  Math.max(
+    ...[...readdirSync(join(here, folder)).map((name) => join(here, folder, name)), join(here, 'protocol.h')].map(
+      (path) => statSync(path).mtimeMs,
+    ),
+  );
 
 function isFresh(target, folder) {
   const stat = statSync(target, { throwIfNoEntry: false });
@@ -28,7 +32,9 @@ function compile(target, folder, args) {
   if (isFresh(target, folder)) return;
   const { status, error } = spawnSync(cc, [...common, '-o', target, ...sources(folder), ...args], { stdio: 'inherit' });
   if (error?.code === 'ENOENT') {
-    console.error('ioctopus: no C compiler, so "ioctopus run" will not work; install one (Debian and Ubuntu: apt-get install gcc libc6-dev).');
+    console.error(
+      'ioctopus: no C compiler, so "ioctopus run" will not work; install one (Debian and Ubuntu: apt-get install gcc libc6-dev).',
+    );
     process.exit(0);
   }
   if (status !== 0) {

@@ -6,7 +6,6 @@ export function generic(): Board {
   return {
     name: 'generic',
     description: 'a PC with a system DMA heap',
-    ram: 2 ** 31,
     setUp(machine) {
       addSystemHeap(machine.system, machine.ram);
     },

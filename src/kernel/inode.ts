@@ -39,6 +39,8 @@ export interface Stat {
   readonly ctime: Timespec;
 }
 
+const S_IXGRP = 0o010;
+
 export const MAY_EXEC = 1;
 export const MAY_WRITE = 2;
 export const MAY_READ = 4;
@@ -101,6 +103,11 @@ export class Inode {
     return (this.mode & S_IFMT) === type;
   }
 
+  /** Whether O_DIRECT means something for it: FMODE_CAN_ODIRECT. */
+  get canDirect(): boolean {
+    return false;
+  }
+
   stat(): Stat {
     const size = this.size;
     return {
@@ -148,16 +155,28 @@ export class Inode {
     this.ctime = this.fs.now();
   }
 
-  /** chown(2); -1 leaves an id as it is. @throws Errno EPERM */
+  /**
+   * chown(2); -1 leaves an id as it is. Whoever may not change the mode may not make it lose a bit this way either, not even by
+   * leaving both ids alone.
+   *
+   * @throws Errno EPERM
+   */
   chown(credentials: Credentials, uid: number, gid: number): void {
+    const lost = this.isDirectory ? 0 : this.mode & (S_ISUID | (this.losesSetgid(credentials) ? S_ISGID : 0));
+    if (lost !== 0 && !this.isOwnedBy(credentials)) throw new Errno('EPERM', 'the file would lose its setuid or setgid bit');
     const mayUid = uid === -1 || isCapable(credentials) || (credentials.uid === this.uid && uid === this.uid);
     const mayGid =
       gid === -1 || isCapable(credentials) || (credentials.uid === this.uid && (gid === this.gid || inGroup(credentials, gid)));
     if (!mayUid || !mayGid) throw new Errno('EPERM', `uid ${credentials.uid} may not give the file to ${uid}:${gid}`);
     if (uid !== -1) this.uid = uid;
     if (gid !== -1) this.gid = gid;
-    if (!this.isDirectory) this.mode &= ~(S_ISUID | ((this.mode & 0o010) !== 0 ? S_ISGID : 0));
+    this.mode &= ~lost;
     this.ctime = this.fs.now();
+  }
+
+  /** setattr_should_drop_sgid. */
+  protected losesSetgid(credentials: Credentials): boolean {
+    return (this.mode & S_IXGRP) !== 0 || !(isCapable(credentials) || inGroup(credentials, this.gid));
   }
 
   /**

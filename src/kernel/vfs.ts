@@ -15,6 +15,8 @@ export type Base = File | 'cwd';
 export interface Vfs extends NodeMaker {
   /** The working directory and umask that the first task starts with: the root, and 022. */
   initialContext(): FsContext;
+  /** What open(2) refuses before it takes a descriptor. @throws Errno EINVAL, ENOENT for the empty path, ENAMETOOLONG */
+  checkOpen(path: string, flags: number): void;
   /** open(2), O_CREAT and its like included. @param mode of a new file, before the umask */
   open(task: Task, base: Base, path: string, flags: number, mode: number): MaybeKernel<File>;
   stat(task: Task, base: Base, path: string, followLast: boolean): Stat;

@@ -6,8 +6,8 @@ export interface Board {
   readonly name: string;
   /** One line for people. */
   readonly description: string;
-  /** Bytes of RAM, a multiple of 4 MiB. */
-  readonly ram: number;
+  /** Bytes of RAM, a multiple of 4 MiB; 2 GiB when left out. */
+  readonly ram?: number;
   /** Adds the devices. Called once, when the machine boots. */
   setUp(machine: Machine): void;
 }

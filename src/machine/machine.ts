@@ -19,6 +19,7 @@ export interface MachineOptions {
   readonly memory?: (ledger: () => Ledger) => MemoryProvider;
 }
 
+const DEFAULT_RAM = 2 ** 31;
 const DEFAULT_BOOT_TIME_S = Date.UTC(2024, 0, 1) / 1000;
 
 /** A machine: a kernel, its file tree and RAM, and the devices of a board. */
@@ -47,7 +48,7 @@ export class Machine {
     });
     this.tree = tree as unknown as FileTree;
     this.system.ledger.stacks = options.stacks ?? false;
-    this.ram = new PhysicalMemory(board.ram);
+    this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
     board.setUp(this);
   }
 

@@ -20,7 +20,7 @@ import { Dentry } from './dentry.ts';
 import { Devtmpfs } from './devtmpfs.ts';
 import { MemfsStorage } from './memfs-storage.ts';
 import * as names from './names.ts';
-import { open } from './open.ts';
+import { checkOpen, open } from './open.ts';
 import { StoredTmpfs } from './stored-tmpfs.ts';
 import { type Directory, Symlink } from './tree-inode.ts';
 import { Walk } from './walk.ts';
@@ -92,6 +92,10 @@ export class FileTree implements Vfs {
 
   initialContext(): FsContext {
     return { cwd: this.#root, umask: 0o022 };
+  }
+
+  checkOpen(path: string, flags: number): void {
+    checkOpen(path, flags);
   }
 
   open(task: Task, base: Base, path: string, flags: number, mode: number): MaybeKernel<File> {

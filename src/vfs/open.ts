@@ -38,7 +38,7 @@ import {
 import { Dentry, setDentry } from './dentry.ts';
 import { newInode } from './rules.ts';
 import { Symlink, type TreeInode } from './tree-inode.ts';
-import { Walk } from './walk.ts';
+import { checkPath, Walk } from './walk.ts';
 
 /** The bit of O_TMPFILE that is not O_DIRECTORY: `__O_TMPFILE`. */
 const TMPFILE = O_TMPFILE & ~O_DIRECTORY;
@@ -80,6 +80,16 @@ function checkedFlags(given: number): number {
   }
   if ((flags & (O_SYNC & ~O_DSYNC)) !== 0) flags |= O_DSYNC;
   return flags;
+}
+
+/**
+ * What open(2) refuses before it takes a descriptor.
+ *
+ * @throws Errno EINVAL for flags that contradict each other; ENOENT, ENAMETOOLONG for the path
+ */
+export function checkOpen(path: string, flags: number): void {
+  checkedFlags(flags);
+  checkPath(path);
 }
 
 /** What was found or made. */

@@ -1,12 +1,18 @@
 import { Errno, isErrno } from '../abi/index.ts';
-import { O_APPEND, PAGE_SIZE, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE } from '../abi/uapi/index.ts';
+import {
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  O_APPEND,
+  PAGE_SIZE,
+  SEEK_CUR,
+  SEEK_DATA,
+  SEEK_END,
+  SEEK_HOLE,
+} from '../abi/uapi/index.ts';
 import type { File, FileOperations, FileSystem, Kernel, Stat, UserBuffer } from '../kernel/index.ts';
 import { PageSet } from './page-set.ts';
 import { FILE_SIZE_MAX, type Storage, type StorageNode } from './storage.ts';
 import { type NewInode, TreeInode } from './tree-inode.ts';
-
-const FALLOC_FL_KEEP_SIZE = 0x01;
-const FALLOC_FL_PUNCH_HOLE = 0x02;
 
 const pageOf = (offset: number) => Math.floor(offset / PAGE_SIZE);
 /** Pages that so many bytes take. */
@@ -64,7 +70,6 @@ export class TmpfsFile extends TreeInode {
     if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) !== 0) throw new Errno('EOPNOTSUPP', 'tmpfs does not do that');
     const end = offset + length;
     if ((mode & FALLOC_FL_PUNCH_HOLE) !== 0) {
-      if ((mode & FALLOC_FL_KEEP_SIZE) === 0) throw new Errno('EOPNOTSUPP', 'a hole keeps the size');
       this.#punch(offset, end);
     } else {
       if (end > FILE_SIZE_MAX) throw tooLarge(end);

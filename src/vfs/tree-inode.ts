@@ -1,6 +1,5 @@
-import { Errno } from '../abi/index.ts';
 import { O_NOATIME, S_ISGID, S_ISUID } from '../abi/uapi/index.ts';
-import { type Credentials, type File, type FileOperations, Inode, inGroup, isCapable, type Task, type Timespec } from '../kernel/index.ts';
+import { type Credentials, type File, type FileOperations, Inode, isCapable, type Task, type Timespec } from '../kernel/index.ts';
 
 /** Who a new inode belongs to. */
 export interface NewInode {
@@ -12,17 +11,11 @@ export interface NewInode {
 
 const isBefore = (a: Timespec, b: Timespec) => a.sec < b.sec || (a.sec === b.sec && a.nsec < b.nsec);
 const DAY_s = 24 * 60 * 60;
-const S_IXGRP = 0o010;
 
 /** An inode that a name can lead to. */
 export abstract class TreeInode extends Inode {
   /** What files opened on it do: `i_fop`. @throws Errno ENXIO when nobody serves the device */
   abstract readonly operations: FileOperations;
-
-  /** Whether O_DIRECT means something for it: FMODE_CAN_ODIRECT. */
-  get canDirect(): boolean {
-    return false;
-  }
 
   /**
    * O_TRUNC and truncate(2) on a regular file, the caller's rights checked. What has no length of its own ignores it.
@@ -31,21 +24,13 @@ export abstract class TreeInode extends Inode {
    */
   truncate(_length: number): void {}
 
-  /** chown(2). Whoever may not change the mode may not make it lose a bit this way either, not even by leaving both ids alone. */
-  override chown(credentials: Credentials, uid: number, gid: number): void {
-    const lost = this.isDirectory ? 0 : this.mode & (S_ISUID | (this.#losesSetgid(credentials) ? S_ISGID : 0));
-    if (lost !== 0 && !this.isOwnedBy(credentials)) throw new Errno('EPERM', 'the file would lose its setuid or setgid bit');
-    super.chown(credentials, uid, gid);
-    this.mode &= ~lost;
-  }
-
   /**
    * file_remove_privs: whoever changes the bytes of a program, root apart, makes it run as who starts it. Also setgid without the
    * group's right to execute goes, if that is not the writer's group.
    */
   dropPrivileges(credentials: Credentials): void {
     if ((this.mode & (S_ISUID | S_ISGID)) === 0 || isCapable(credentials)) return;
-    this.mode &= ~(S_ISUID | (this.#losesSetgid(credentials) ? S_ISGID : 0));
+    this.mode &= ~(S_ISUID | (this.losesSetgid(credentials) ? S_ISGID : 0));
   }
 
   /** Notes a reading, as a mount with `relatime` does: once after each change, and once a day. */
@@ -59,11 +44,6 @@ export abstract class TreeInode extends Inode {
   /** Notes a change of content. */
   modified(): void {
     this.mtime = this.ctime = this.fs.now();
-  }
-
-  /** setattr_should_drop_sgid. */
-  #losesSetgid(credentials: Credentials): boolean {
-    return (this.mode & S_IXGRP) !== 0 || !(isCapable(credentials) || inGroup(credentials, this.gid));
   }
 }
 

@@ -41,7 +41,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [dmaHeap, ['fcntl.h', 'linux/dma-heap.h']],
   [syncFile, ['linux/sync_file.h']],
   [fcntl, ['fcntl.h']],
-  [fs, ['unistd.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/fiemap.h']],
+  [fs, ['unistd.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
   [limits, ['linux/limits.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
   [poll, ['poll.h']],

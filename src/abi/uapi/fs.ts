@@ -1,4 +1,4 @@
-/** linux/fs.h, asm-generic/ioctls.h: requests that every open file takes, and the words of lseek(2). */
+/** linux/fs.h, linux/falloc.h, asm-generic/ioctls.h: requests that every open file takes, and the words of lseek(2). */
 import { i32 } from '../layout.ts';
 import { Request, requests } from '../request.ts';
 
@@ -7,6 +7,14 @@ export const SEEK_CUR = 1;
 export const SEEK_END = 2;
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
+
+// linux/falloc.h: the modes of fallocate(2).
+export const FALLOC_FL_KEEP_SIZE = 0x01;
+export const FALLOC_FL_PUNCH_HOLE = 0x02;
+export const FALLOC_FL_COLLAPSE_RANGE = 0x08;
+export const FALLOC_FL_ZERO_RANGE = 0x10;
+export const FALLOC_FL_INSERT_RANGE = 0x20;
+export const FALLOC_FL_UNSHARE_RANGE = 0x40;
 
 // Numbers from before `_IOC`, and a few whose direction bits say nothing true.
 const none = (number: number) => new Request<undefined>(number, 'none', undefined, undefined);

@@ -1,5 +1,6 @@
 import { Errno } from '../../abi/index.ts';
 import {
+  DN_MULTISHOT,
   F_ADD_SEALS,
   F_DUPFD,
   F_DUPFD_CLOEXEC,
@@ -19,7 +20,6 @@ import {
   F_SETPIPE_SZ,
   F_SETSIG,
   F_UNLCK,
-  DN_MULTISHOT,
   FD_CLOEXEC,
   NSIG,
   O_APPEND,
@@ -76,7 +76,7 @@ export function setStatusFlags(task: Task, file: File, flags: number): number {
   if ((flags & O_NOATIME) !== 0 && (file.flags & O_NOATIME) === 0 && !file.inode.isOwnedBy(task.credentials)) {
     throw new Errno('EPERM', 'only the owner may set O_NOATIME');
   }
-  if ((flags & O_DIRECT) !== 0) throw new Errno('EINVAL', 'the file has no direct I/O');
+  if ((flags & O_DIRECT) !== 0 && !file.inode.canDirect) throw new Errno('EINVAL', 'the file has no direct I/O');
   file.flags = (file.flags & ~SETFL_MASK) | (flags & SETFL_MASK);
   return 0;
 }

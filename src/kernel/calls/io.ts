@@ -1,5 +1,11 @@
 import { type AnyRequest, Errno, type ErrnoName, i32 } from '../../abi/index.ts';
 import {
+  FALLOC_FL_COLLAPSE_RANGE,
+  FALLOC_FL_INSERT_RANGE,
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  FALLOC_FL_UNSHARE_RANGE,
+  FALLOC_FL_ZERO_RANGE,
   FIBMAP,
   FICLONE,
   FIFREEZE,
@@ -201,10 +207,40 @@ export function ftruncate(task: Task, fd: number, length: number): number {
   return 0;
 }
 
-/** fallocate(2). @throws Errno EBADF, EINVAL for a bad range, EISDIR, ENODEV for what is not a regular file, EOPNOTSUPP */
+/** FALLOC_FL_SUPPORTED_MASK. */
+const FALLOC_SUPPORTED =
+  FALLOC_FL_KEEP_SIZE |
+  FALLOC_FL_PUNCH_HOLE |
+  FALLOC_FL_COLLAPSE_RANGE |
+  FALLOC_FL_ZERO_RANGE |
+  FALLOC_FL_INSERT_RANGE |
+  FALLOC_FL_UNSHARE_RANGE;
+
+/** Which modes vfs_fallocate lets pass. @throws Errno EOPNOTSUPP, EINVAL */
+function checkAllocationMode(mode: number): void {
+  const has = (bits: number) => (mode & bits) !== 0;
+  if ((mode & ~FALLOC_SUPPORTED) !== 0) throw new Errno('EOPNOTSUPP', 'unknown mode');
+  if (has(FALLOC_FL_PUNCH_HOLE) && (has(FALLOC_FL_ZERO_RANGE) || !has(FALLOC_FL_KEEP_SIZE))) {
+    throw new Errno('EOPNOTSUPP', 'a hole keeps the size and is nothing else');
+  }
+  for (const alone of [FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE]) {
+    if (has(alone) && mode !== alone) throw new Errno('EINVAL', 'the mode goes with no other');
+  }
+  if (has(FALLOC_FL_UNSHARE_RANGE) && (mode & ~(FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE)) !== 0) {
+    throw new Errno('EINVAL', 'unsharing goes with keeping the size only');
+  }
+}
+
+/**
+ * fallocate(2).
+ *
+ * @throws Errno EBADF for what is not open; EINVAL for a bad range; EOPNOTSUPP and EINVAL for the mode; EBADF for what is not open
+ *   for writing; EISDIR; ENODEV for what is not a regular file; EOPNOTSUPP
+ */
 export function fallocate(task: Task, fd: number, mode: number, offset: number, length: number): number {
   const file = fileOf(task, fd);
   if (offset < 0 || length <= 0) throw new Errno('EINVAL', 'the range is empty or negative');
+  checkAllocationMode(mode);
   if ((file.mode & FMODE_WRITE) === 0) throw new Errno('EBADF', 'not open for writing');
   if (file.inode.isDirectory) throw new Errno('EISDIR', 'a directory has no bytes');
   if (!file.inode.isType(S_IFREG)) throw new Errno('ENODEV', 'only regular files have blocks');

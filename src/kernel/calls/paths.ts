@@ -18,7 +18,8 @@ import { anyFileOf, baseOf, fileOf } from './lookup.ts';
 /** open(2), openat(2). @returns the lowest free descriptor @throws Errno what the walk, the file system or the driver say; EMFILE */
 export function* openat(task: Task, dirfd: number, path: string, flags: number, mode: number): Kernel<number> {
   const closeOnExec = (flags & O_CLOEXEC) !== 0;
-  // As in Linux, a full table is noticed before the file is opened.
+  task.system.vfs.checkOpen(path, flags);
+  // A full table is noticed before the file is looked for.
   const fd = yield* task.files.reserve(closeOnExec);
   try {
     const base = baseOf(task, dirfd, path);

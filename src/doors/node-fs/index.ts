@@ -1,0 +1,2 @@
+/** The door for programs that use `node:fs`. */
+export { createNodeFs, type NodeFs } from './node-fs.ts';
