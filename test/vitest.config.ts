@@ -21,7 +21,10 @@ export default defineConfig({
     // Two processors: one for a server, one for its programs.
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: 'in-process', include: ['test/**/*.test.ts', 'examples/**/*.test.ts'], exclude: native } },
+      {
+        extends: true,
+        test: { name: 'in-process', include: ['test/**/*.test.ts', 'examples/**/*.test.ts'], exclude: [...native, '**/fixtures/**'] },
+      },
       { extends: true, test: { name: 'native', include: native, globalSetup: ['test/support/build.ts'] } },
     ],
   },
