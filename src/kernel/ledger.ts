@@ -73,16 +73,15 @@ export class Ledger {
   }
 }
 
+const FRAMES_KEPT = 3;
+
 /** The part of the stack that is not the machine's own. */
 function callerStack(): string | undefined {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 50;
   const lines = new Error().stack?.split('\n').slice(1) ?? [];
-  const outside = lines.filter(
-    (line) => !/[/\\](src|dist)[/\\](kernel|doors|vfs|memory|dma-buf|machine)[/\\]|node:internal|node_modules/.test(line),
-  );
-  return outside.length === 0
-    ? undefined
-    : outside
-        .slice(0, 3)
-        .map((line) => `  ${line}`)
-        .join('\n');
+  Error.stackTraceLimit = limit;
+  const own = /[/\\](src|dist)[/\\](kernel|doors|vfs|memory|dma-buf|machine)[/\\]|node:internal|node_modules|<anonymous>/;
+  const outside = lines.filter((line) => !own.test(line)).slice(0, FRAMES_KEPT);
+  return outside.length === 0 ? undefined : outside.map((line) => `  ${line}`).join('\n');
 }

@@ -68,7 +68,7 @@ export function* pollFiles(entries: readonly PollEntry[], files: readonly (File 
     const ready = yield* pollOnce(entries, files, queues);
     if (ready > 0 || last) return ready;
     sleep.queues = queues;
-    sleep.what = `poll of ${queues.map(({ queue }) => queue.name).join(', ') || 'nothing'}`;
+    sleep.what = queues.map(({ queue }) => queue.name).join(' or ') || 'nothing';
     const wake = yield sleep;
     if (wake === 'timeout') last = true;
     else if (wake === 'signal') throw new Errno('ERESTARTNOHAND', 'a signal came during poll');

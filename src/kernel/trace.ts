@@ -68,7 +68,8 @@ export class RecordingMemory implements UserMemory {
 
   *read(address: number, length: number): Kernel<Uint8Array> {
     const bytes = yield* this.#memory.read(address, length);
-    this.reads.push({ address, bytes });
+    // The call may use its copy to build the answer.
+    this.reads.push({ address, bytes: bytes.slice() });
     return bytes;
   }
 
@@ -201,7 +202,7 @@ function formatArgument(request: AnyRequest, argument: number, memory: Recording
 function formatResult(name: string, result: unknown): string {
   if (result instanceof Errno) return `-1 ${result.code}${result.reason === '' ? '' : ` (${result.reason})`}`;
   if (result instanceof Error) return `? (${result.message.split('\n')[0]})`;
-  if (name === 'mmap') return hexadecimal(result);
+  if (name === 'mmap') return hexadecimal((result as Vma).address);
   if (typeof result === 'number') return String(result);
   if (typeof result === 'string') return quote(result);
   return '0';

@@ -20,7 +20,8 @@ export interface MachineOptions {
 }
 
 const DEFAULT_RAM = 2 ** 31;
-const DEFAULT_BOOT_TIME_S = Date.UTC(2024, 0, 1) / 1000;
+/** 2024-01-01 00:00 UTC. */
+const DEFAULT_BOOT_TIME_S = 1_704_067_200;
 
 /** A machine: a kernel, its file tree and RAM, and the devices of a board. */
 export class Machine {

@@ -237,12 +237,7 @@ export class PreloadServer {
 
   #finish(slot: Slot, call: Call, value: unknown, error: unknown): void {
     if (error !== undefined && !(error instanceof Errno) && slot.client.isAlive) this.#complain(call, error);
-    this.system.tracer?.finished(
-      slot.task,
-      call.name,
-      call.args,
-      error ?? (call.name === 'mmap' ? (value as { address: number }).address : value),
-    );
+    this.system.tracer?.finished(slot.task, call.name, call.args, error ?? value);
     slot.task.callName = '';
     if (!slot.client.isAlive) return;
     slot.answer(error === undefined ? (call.end?.(value) ?? (value as number)) : -1, error);
