@@ -1,8 +1,4 @@
-/**
- * Writes random.script: `npx tsx test/conformance/scripts/generate.ts [SEED [COUNT]]`. The file is kept, so that its answers can be
- * recorded on a real kernel once; generate a new one when more calls are served.
- */
-import { writeFileSync } from 'node:fs';
+/** Random scripts over the calls that are served, for interpreter.c and its twin. */
 import {
   DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
   DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
@@ -16,18 +12,11 @@ import {
 } from '../../../src/abi/uapi/index.ts';
 import { Random } from '../../../src/kernel/index.ts';
 
-const SEED = Number(process.argv[2] ?? 1);
-const COUNT = Number(process.argv[3] ?? 500);
-const random = new Random(SEED);
-
-const pick = <T>(choices: readonly T[]): T => choices[random.below(choices.length)] as T;
-const chance = (percent: number) => random.below(100) < percent;
 const hex = (value: number | bigint, size: number) => {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)));
   return bytes.subarray(0, size).toString('hex');
 };
-const noise = (size: number) => Array.from({ length: size }, () => hex(random.below(256), 1)).join('');
 /** How many bytes BYTES are. */
 const sizeOf = (content: string) =>
   [...content.matchAll(/\*(\d+)|(@\d+)|[0-9a-f]{2}/g)].reduce(
@@ -77,14 +66,31 @@ const FCNTLS = [
 /** One script under construction. Descriptors 3 and up are what its calls made; nobody knows which of them are open. */
 class Maker {
   readonly lines: string[] = [];
+  readonly #random: Random;
   #areas = 0;
   readonly #maps: { readonly line: number; readonly length: number }[] = [];
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  #pick<T>(choices: readonly T[]): T {
+    return choices[this.#random.below(choices.length)] as T;
+  }
+
+  #chance(percent: number): boolean {
+    return this.#random.below(100) < percent;
+  }
+
+  #noise(size: number): string {
+    return Array.from({ length: size }, () => hex(this.#random.below(256), 1)).join('');
+  }
 
   make(): string[] {
     this.#say('open /dev/dma_heap/system 2');
     this.#allocate(3);
-    if (chance(50)) this.#export(4);
-    for (let i = 4 + random.below(20); i > 0; i--) this.#step();
+    if (this.#chance(50)) this.#export(4);
+    for (let i = 4 + this.#random.below(20); i > 0; i--) this.#step();
     // Unmapping comes last: what the system maps later may land in the hole.
     for (const map of this.#maps) this.#unmap(map);
     return this.lines;
@@ -95,14 +101,14 @@ class Maker {
   }
 
   #fd(): string {
-    return chance(92) ? String(3 + random.below(6)) : pick(['-1', '99', '2147483647', '-2147483648']);
+    return this.#chance(92) ? String(3 + this.#random.below(6)) : this.#pick(['-1', '99', '2147483647', '-2147483648']);
   }
 
   /** Memory for an argument, now and then a byte too short. @returns what to pass, and how many bytes there are to look at */
   #area(content: string): [pointer: string, size: number] {
-    if (this.#areas >= 30) return [pick(['0', '8']), 0];
-    const kind = chance(80) ? '' : pick([' edge', ' ro']);
-    const given = chance(5) && /[0-9a-f]{4}$/.test(content) ? content.slice(0, -2) : content;
+    if (this.#areas >= 30) return [this.#pick(['0', '8']), 0];
+    const kind = this.#chance(80) ? '' : this.#pick([' edge', ' ro']);
+    const given = this.#chance(5) && /[0-9a-f]{4}$/.test(content) ? content.slice(0, -2) : content;
     this.#say(`area ${++this.#areas} ${given}${kind}`);
     return [`@${this.#areas}`, sizeOf(given)];
   }
@@ -110,47 +116,55 @@ class Maker {
   #ioctl(fd: string | number, request: number, content: string): void {
     let number = request;
     // Another number, type, size or direction now and then.
-    if (chance(10)) number = (number & ~(0xff << pick([0, 8]))) | (random.below(256) << pick([0, 8]));
-    if (chance(10)) number = (number & ~0x3fff0000) | (random.below(64) << 16);
-    if (chance(5)) number = (number & 0x3fffffff) | (random.below(4) << 30);
+    if (this.#chance(10)) number = (number & ~(0xff << this.#pick([0, 8]))) | (this.#random.below(256) << this.#pick([0, 8]));
+    if (this.#chance(10)) number = (number & ~0x3fff0000) | (this.#random.below(64) << 16);
+    if (this.#chance(5)) number = (number & 0x3fffffff) | (this.#random.below(4) << 30);
     // Whatever reaches a heap as request 0 is an allocation, and a real kernel tries any length.
     const length = /^[0-9a-f.]*$/.test(content)
       ? Buffer.from(content.replaceAll('.', '').padEnd(16, '0').slice(0, 16), 'hex').readBigUInt64LE()
       : 2n ** 64n;
     if ((number & 0xff) === 0 && length > 2n ** 22n) number |= 1;
-    const [argument, size] = chance(95) ? this.#area(content) : [pick(['0', '8', '-1', '4096']), 0];
+    const [argument, size] = this.#chance(95) ? this.#area(content) : [this.#pick(['0', '8', '-1', '4096']), 0];
     this.#say(`ioctl ${fd} 0x${(number >>> 0).toString(16)} ${argument}`);
-    if (size > 0 && chance(70)) this.#say(`dump ${argument.slice(1)} 0 ${size}`);
+    if (size > 0 && this.#chance(70)) this.#say(`dump ${argument.slice(1)} 0 ${size}`);
   }
 
   #allocate(fd: string | number): void {
-    const length = pick([0, 1, 4095, 4096, 4097, 8192, 12288, 65536, 70000]);
-    const flags = pick([2, 2, 2, 0, 1, 3, 0o2000002, 0o4002, random.uint32()]);
+    const length = this.#pick([0, 1, 4095, 4096, 4097, 8192, 12288, 65536, 70000]);
+    const flags = this.#pick([2, 2, 2, 0, 1, 3, 0o2000002, 0o4002, this.#random.uint32()]);
     this.#ioctl(
       fd,
       DMA_HEAP_IOCTL_ALLOC.number,
-      [hex(length, 8), hex(chance(90) ? 0 : random.below(9), 4), hex(flags, 4), hex(chance(95) ? 0 : 1, 8)].join('.'),
+      [hex(length, 8), hex(this.#chance(90) ? 0 : this.#random.below(9), 4), hex(flags, 4), hex(this.#chance(95) ? 0 : 1, 8)].join('.'),
     );
   }
 
   #export(fd: string | number): void {
-    this.#ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE.number, `${hex(chance(80) ? 1 + random.below(3) : random.below(9), 4)}.${hex(-1, 4)}`);
+    this.#ioctl(
+      fd,
+      DMA_BUF_IOCTL_EXPORT_SYNC_FILE.number,
+      `${hex(this.#chance(80) ? 1 + this.#random.below(3) : this.#random.below(9), 4)}.${hex(-1, 4)}`,
+    );
   }
 
   #merge(): void {
-    const name = Buffer.from(pick(['', 'a', 'both', 'x'.repeat(31), 'x'.repeat(40)]))
+    const name = Buffer.from(this.#pick(['', 'a', 'both', 'x'.repeat(31), 'x'.repeat(40)]))
       .subarray(0, 32)
       .toString('hex')
       .padEnd(64, '0');
-    const rest = chance(90) ? [hex(0, 4), hex(0, 4)] : [hex(random.below(2), 4), hex(random.below(2), 4)];
-    this.#ioctl(this.#fd(), SYNC_IOC_MERGE.number, [name, hex(chance(95) ? 3 + random.below(6) : -1, 4), hex(-1, 4), ...rest].join('.'));
+    const rest = this.#chance(90) ? [hex(0, 4), hex(0, 4)] : [hex(this.#random.below(2), 4), hex(this.#random.below(2), 4)];
+    this.#ioctl(
+      this.#fd(),
+      SYNC_IOC_MERGE.number,
+      [name, hex(this.#chance(95) ? 3 + this.#random.below(6) : -1, 4), hex(-1, 4), ...rest].join('.'),
+    );
   }
 
   #info(): void {
-    const room = random.below(4);
-    const [records, size] = chance(90) ? this.#area(noise(80 * Math.max(1, room))) : [hex(8, 8), 0];
-    const name = chance(50) ? '*32' : noise(32);
-    const flags = chance(95) ? [0, room, 0] : [random.below(2), room, random.below(2)];
+    const room = this.#random.below(4);
+    const [records, size] = this.#chance(90) ? this.#area(this.#noise(80 * Math.max(1, room))) : [hex(8, 8), 0];
+    const name = this.#chance(50) ? '*32' : this.#noise(32);
+    const flags = this.#chance(95) ? [0, room, 0] : [this.#random.below(2), room, this.#random.below(2)];
     const [flag, count, pad] = flags.map((value) => hex(value, 4)) as [string, string, string];
     this.#ioctl(
       this.#fd(),
@@ -162,9 +176,9 @@ class Maker {
   }
 
   #map(): void {
-    const length = pick([0, 1, 4096, 4096, 8192, 12288, 65536, 70000]);
-    const offset = pick([0, 0, 0, 4096, 8192, 1, -4096]);
-    const line = this.#say(`mmap ${this.#fd()} ${length} ${pick([1, 3, 3, 3, 2, 0, 5])} ${pick([1, 1, 1, 2, 3, 0])} ${offset}`);
+    const length = this.#pick([0, 1, 4096, 4096, 8192, 12288, 65536, 70000]);
+    const offset = this.#pick([0, 0, 0, 4096, 8192, 1, -4096]);
+    const line = this.#say(`mmap ${this.#fd()} ${length} ${this.#pick([1, 3, 3, 3, 2, 0, 5])} ${this.#pick([1, 1, 1, 2, 3, 0])} ${offset}`);
     this.#maps.push({ line, length });
   }
 
@@ -172,23 +186,23 @@ class Maker {
   #place(map: { readonly line: number; readonly length: number }): [string, number] | undefined {
     // Short mappings have a whole page, but a page that may not be there is not touched.
     if (map.length < 64) return undefined;
-    const offset = random.below(map.length - 32);
+    const offset = this.#random.below(map.length - 32);
     return [`${map.line} ${offset}`, Math.min(32, map.length - offset)];
   }
 
   #touch(): void {
     if (this.#maps.length === 0) return;
-    const place = this.#place(pick(this.#maps));
+    const place = this.#place(this.#pick(this.#maps));
     if (place === undefined) return;
-    if (chance(50)) this.#say(`peek ${place[0]} ${1 + random.below(place[1])}`);
-    else this.#say(`poke ${place[0]} ${noise(1 + random.below(8))}`);
+    if (this.#chance(50)) this.#say(`peek ${place[0]} ${1 + this.#random.below(place[1])}`);
+    else this.#say(`poke ${place[0]} ${this.#noise(1 + this.#random.below(8))}`);
   }
 
   #unmap(map: { readonly line: number; readonly length: number }): void {
     const pages = Math.floor(map.length / 4096);
-    if (pages === 0 || chance(30)) return;
-    const first = random.below(pages);
-    this.#say(`munmap ${map.line} ${first * 4096} ${4096 * (1 + random.below(pages - first))}`);
+    if (pages === 0 || this.#chance(30)) return;
+    const first = this.#random.below(pages);
+    this.#say(`munmap ${map.line} ${first * 4096} ${4096 * (1 + this.#random.below(pages - first))}`);
   }
 
   #step(): void {
@@ -204,38 +218,45 @@ class Maker {
       () => this.#map(),
       () => this.#touch(),
       () => this.#touch(),
-      () => this.#ioctl(fd, DMA_BUF_IOCTL_SYNC.number, hex(chance(80) ? random.below(8) : random.below(2 ** 22), 8)),
-      () => this.#ioctl(fd, pick([DMA_BUF_SET_NAME_A, DMA_BUF_SET_NAME_B]).number, `${noise(random.below(40))}00`),
+      () => this.#ioctl(fd, DMA_BUF_IOCTL_SYNC.number, hex(this.#chance(80) ? this.#random.below(8) : this.#random.below(2 ** 22), 8)),
+      () => this.#ioctl(fd, this.#pick([DMA_BUF_SET_NAME_A, DMA_BUF_SET_NAME_B]).number, `${this.#noise(this.#random.below(40))}00`),
       () =>
         this.#ioctl(
           fd,
           DMA_BUF_IOCTL_IMPORT_SYNC_FILE.number,
-          `${hex(random.below(5), 4)}.${hex(chance(90) ? 3 + random.below(6) : -1, 4)}`,
+          `${hex(this.#random.below(5), 4)}.${hex(this.#chance(90) ? 3 + this.#random.below(6) : -1, 4)}`,
         ),
-      () => this.#ioctl(fd, SYNC_IOC_SET_DEADLINE.number, `${hex(random.uint32(), 8)}.${hex(chance(80) ? 0 : 1, 8)}`),
+      () => this.#ioctl(fd, SYNC_IOC_SET_DEADLINE.number, `${hex(this.#random.uint32(), 8)}.${hex(this.#chance(80) ? 0 : 1, 8)}`),
       () =>
-        this.#ioctl(fd, pick([0, 1, 2, 0x5421, 0x5450, 0x5451, 0x5452, 0x5460, 0x541b, 0xc020660b, 0xc0045877, random.uint32()]), noise(8)),
-      () => this.#say(`open /dev/dma_heap/system ${octal(pick([0, 1, 2, 3, 0o4002, 0o2000002, 0o40002, 0o200000, 0o10000000]))}`),
+        this.#ioctl(
+          fd,
+          this.#pick([0, 1, 2, 0x5421, 0x5450, 0x5451, 0x5452, 0x5460, 0x541b, 0xc020660b, 0xc0045877, this.#random.uint32()]),
+          this.#noise(8),
+        ),
+      () => this.#say(`open /dev/dma_heap/system ${octal(this.#pick([0, 1, 2, 3, 0o4002, 0o2000002, 0o40002, 0o200000, 0o10000000]))}`),
       () => this.#say(`close ${fd}`),
       () => this.#say(`dup ${fd}`),
-      () => this.#say(`dup2 ${fd} ${3 + random.below(9)}`),
-      () => this.#say(`dup3 ${fd} ${3 + random.below(9)} ${octal(pick([0, 0o2000000, 0o4000]))}`),
-      () => this.#say(`fcntl ${fd} ${pick(FCNTLS)}`),
-      () => this.#say(`read ${fd} ${pick([0, 1, 16, 4096])}`),
-      () => this.#say(`write ${fd} ${noise(1 + random.below(4))}`),
-      () => this.#say(`pread ${fd} 16 ${pick([0, 1, -1, 4096])}`),
-      () => this.#say(`pwrite ${fd} 00 ${pick([0, 1, -1])}`),
-      () => this.#say(`lseek ${fd} ${pick([0, 0, 1, -1, 4096])} ${pick([0, 1, 2, 3, 4, 5, -1])}`),
-      () => this.#say(`poll 0 ${fd}:${pick(['0x1', '0x4', '0x5', '0x2fff', '0'])}${chance(30) ? ` ${this.#fd()}:0x5` : ''}`),
+      () => this.#say(`dup2 ${fd} ${3 + this.#random.below(9)}`),
+      () => this.#say(`dup3 ${fd} ${3 + this.#random.below(9)} ${octal(this.#pick([0, 0o2000000, 0o4000]))}`),
+      () => this.#say(`fcntl ${fd} ${this.#pick(FCNTLS)}`),
+      () => this.#say(`read ${fd} ${this.#pick([0, 1, 16, 4096])}`),
+      () => this.#say(`write ${fd} ${this.#noise(1 + this.#random.below(4))}`),
+      () => this.#say(`pread ${fd} 16 ${this.#pick([0, 1, -1, 4096])}`),
+      () => this.#say(`pwrite ${fd} 00 ${this.#pick([0, 1, -1])}`),
+      () => this.#say(`lseek ${fd} ${this.#pick([0, 0, 1, -1, 4096])} ${this.#pick([0, 1, 2, 3, 4, 5, -1])}`),
+      () => this.#say(`poll 0 ${fd}:${this.#pick(['0x1', '0x4', '0x5', '0x2fff', '0'])}${this.#chance(30) ? ` ${this.#fd()}:0x5` : ''}`),
       () => this.#say(`fstat ${fd}`),
-      () => this.#say(`ftruncate ${fd} ${pick([0, 4096, -1])}`),
-      () => this.#say(`fallocate ${fd} ${pick([0, 1, 3])} ${pick([0, -1])} ${pick([0, 4096])}`),
+      () => this.#say(`ftruncate ${fd} ${this.#pick([0, 4096, -1])}`),
+      () => this.#say(`fallocate ${fd} ${this.#pick([0, 1, 3])} ${this.#pick([0, -1])} ${this.#pick([0, 4096])}`),
       () => this.#say(`fsync ${fd}`),
-      () => chance(10) && this.#say(`nofile ${4 + random.below(10)}`),
+      () => this.#chance(10) && this.#say(`nofile ${4 + this.#random.below(10)}`),
     ];
-    pick(steps)();
+    this.#pick(steps)();
   }
 }
 
-const scripts = Array.from({ length: COUNT }, (_, index) => `== random ${SEED}.${index}\n${new Maker().make().join('\n')}\n`);
-writeFileSync(new URL('random.script', import.meta.url), scripts.join(''));
+/** A file of scripts, the same for the same seed. */
+export function generateScripts(seed: number, count: number): string {
+  const random = new Random(seed);
+  return Array.from({ length: count }, (_, index) => `== random ${seed}.${index}\n${new Maker(random).make().join('\n')}\n`).join('');
+}
