@@ -3,6 +3,7 @@ import { O_RDWR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, POLLRDNORM, POLLWRNORM, S_
 import type { Kernel } from './colour.ts';
 import { File, type FileOperations, waitOrAgain } from './file.ts';
 import { type FileSystem, Inode } from './inode.ts';
+import { SocketsInFlight } from './sockets-in-flight.ts';
 import type { System } from './system.ts';
 import type { Task } from './task.ts';
 import { WaitQueue } from './wait.ts';
@@ -24,22 +25,58 @@ class SocketEnd {
   readonly inbox: Message[] = [];
   bytesUnderWay = 0;
   readonly changed = new WaitQueue('a message or room on a socket');
+  readonly #inFlight: SocketsInFlight;
 
-  wakeBoth(): void {
+  constructor(inFlight: SocketsInFlight) {
+    this.#inFlight = inFlight;
+  }
+
+  put(message: Message): void {
+    this.inbox.push(message);
+    this.bytesUnderWay += message.bytes.length;
+    this.#inFlight.sent(message.files);
+    this.changed.wake();
+  }
+
+  take(): Message | undefined {
+    const message = this.inbox.shift();
+    if (message === undefined) return undefined;
+    this.bytesUnderWay -= message.bytes.length;
+    this.#inFlight.taken(message.files);
     this.changed.wake();
     this.peer?.changed.wake();
+    return message;
+  }
+
+  drop(): void {
+    const files = this.inbox.flatMap((message) => message.files);
+    this.inbox.length = 0;
+    this.bytesUnderWay = 0;
+    this.#inFlight.taken(files);
+    for (const file of files) file.put();
+  }
+
+  *files(): Iterable<File> {
+    for (const message of this.inbox) yield* message.files;
+  }
+
+  /** The last descriptor and the last message with it are gone. */
+  release(file: File): void {
+    const { peer } = this;
+    this.peer = undefined;
+    if (peer !== undefined) {
+      peer.peer = undefined;
+      peer.changed.wake();
+    }
+    this.drop();
+    this.#inFlight.released(file);
   }
 }
 
 function* receive(file: File<SocketEnd>): Kernel<Message | undefined> {
   const end = file.private;
   yield* waitOrAgain(file, end.changed, () => end.inbox.length > 0 || end.peer === undefined);
-  const message = end.inbox.shift();
-  if (message !== undefined) {
-    end.bytesUnderWay -= message.bytes.length;
-    end.wakeBoth();
-  }
-  return message;
+  return end.take();
 }
 
 function* send(file: File<SocketEnd>, message: Message, task: Task): Kernel<number> {
@@ -51,22 +88,13 @@ function* send(file: File<SocketEnd>, message: Message, task: Task): Kernel<numb
     task.signals.send(SIGPIPE);
     throw new Errno('EPIPE', 'the other end is closed');
   }
-  end.peer.inbox.push({ bytes: message.bytes, files: message.files.map((passed) => passed.get()) });
-  end.peer.bytesUnderWay += message.bytes.length;
-  end.peer.changed.wake();
+  end.peer.put(message);
   return message.bytes.length;
 }
 
 const operations: FileOperations<SocketEnd> = {
   release(file) {
-    const end = file.private;
-    for (const message of end.inbox.splice(0)) for (const passed of message.files) passed.put();
-    const peer = end.peer;
-    end.peer = undefined;
-    if (peer !== undefined) {
-      peer.peer = undefined;
-      peer.changed.wake();
-    }
+    file.private.release(file);
   },
 
   *read(file, to) {
@@ -96,6 +124,7 @@ export class SocketFs implements FileSystem {
   readonly type = 'sockfs';
   readonly magic = SOCKFS_MAGIC;
   readonly dev = 8;
+  readonly inFlight = new SocketsInFlight();
   readonly #system: System;
   #nextIno = 1;
 
@@ -109,8 +138,8 @@ export class SocketFs implements FileSystem {
 
   /** socketpair(2) with AF_UNIX and SOCK_SEQPACKET. @param flags O_NONBLOCK or 0 */
   pair(flags: number): [File<SocketEnd>, File<SocketEnd>] {
-    const one = new SocketEnd();
-    const other = new SocketEnd();
+    const one = new SocketEnd(this.inFlight);
+    const other = new SocketEnd(this.inFlight);
     one.peer = other;
     other.peer = one;
     return [this.#open(one, flags), this.#open(other, flags)];
@@ -118,7 +147,10 @@ export class SocketFs implements FileSystem {
 
   #open(end: SocketEnd, flags: number): File<SocketEnd> {
     const inode = new Inode(this, { ino: this.#nextIno++, mode: S_IFSOCK | 0o777 });
-    return new File(this.#system, { ops: operations, inode, flags: O_RDWR | flags, private: end, path: () => `socket:[${inode.ino}]` });
+    const path = () => `socket:[${inode.ino}]`;
+    const file = new File(this.#system, { ops: operations, inode, flags: O_RDWR | flags, private: end, path });
+    this.inFlight.opened(file, end);
+    return file;
   }
 }
 
@@ -128,13 +160,20 @@ function socketOf(file: File): File<SocketEnd> {
 }
 
 /**
- * sendmsg(2) with SCM_RIGHTS.
+ * sendmsg(2) with SCM_RIGHTS. The message has references of its own to the files, from before it waits for room.
  *
  * @throws Errno ENOTSOCK, EINVAL for more than 253 files, EMSGSIZE, EAGAIN, EPIPE (with SIGPIPE), ERESTARTSYS
  */
-export function sendMessage(file: File, bytes: Uint8Array, files: readonly File[], task: Task): Kernel<number> {
+export function* sendMessage(file: File, bytes: Uint8Array, files: readonly File[], task: Task): Kernel<number> {
   if (files.length > FILES_PER_MESSAGE_MAX) throw new Errno('EINVAL', `a message may carry ${FILES_PER_MESSAGE_MAX} descriptors`);
-  return send(socketOf(file), { bytes, files }, task);
+  const socket = socketOf(file);
+  for (const passed of files) passed.get();
+  try {
+    return yield* send(socket, { bytes, files }, task);
+  } catch (error) {
+    for (const passed of files) passed.put();
+    throw error;
+  }
 }
 
 /** recvmsg(2). @returns undefined when the other end is closed @throws Errno ENOTSOCK, EAGAIN, ERESTARTSYS */

@@ -73,6 +73,7 @@ export class Machine {
     if (this.#isDown) return;
     this.#isDown = true;
     const { ledger, tasks, scheduler } = this.system;
+    this.system.sockets.inFlight.collect();
     const heldByPrograms = ledger.list(['file', 'mapping', 'task']);
     for (const task of tasks.all()) tasks.end(task, { code: 0 });
     scheduler.runReady();

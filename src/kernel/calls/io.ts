@@ -65,7 +65,8 @@ export function holding<T>(file: File, call: MaybeKernel<T>): MaybeKernel<T> {
   return isKernel(call) ? held(file, call) : call;
 }
 
-function* held<T>(file: File, call: Kernel<T>): Kernel<T> {
+/** The same for a call that may wait in any case. */
+export function* held<T>(file: File, call: Kernel<T>): Kernel<T> {
   file.get();
   try {
     return yield* call;

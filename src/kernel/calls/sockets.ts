@@ -3,6 +3,7 @@ import { O_CLOEXEC, O_NONBLOCK } from '../../abi/uapi/index.ts';
 import type { Kernel } from '../colour.ts';
 import { receiveMessage, sendMessage } from '../socketpair.ts';
 import type { Task } from '../task.ts';
+import { held } from './io.ts';
 import { anyFileOf, fileOf } from './lookup.ts';
 
 /** socketpair(2), AF_UNIX and SOCK_SEQPACKET. @param flags O_CLOEXEC, O_NONBLOCK @throws Errno EINVAL, EMFILE */
@@ -27,7 +28,7 @@ export function* socketpair(task: Task, flags: number): Kernel<[number, number]>
 export function* sendmsg(task: Task, fd: number, bytes: Uint8Array, fds: readonly number[]): Kernel<number> {
   const socket = fileOf(task, fd);
   const files = fds.map((passed) => anyFileOf(task, passed));
-  return yield* sendMessage(socket, bytes, files, task);
+  return yield* held(socket, sendMessage(socket, bytes, files, task));
 }
 
 export interface ReceivedMessage {
@@ -39,22 +40,18 @@ export interface ReceivedMessage {
 
 /** recvmsg(2). @param closeOnExec MSG_CMSG_CLOEXEC @returns no bytes at the end @throws Errno EBADF and as receiveMessage */
 export function* recvmsg(task: Task, fd: number, closeOnExec: boolean): Kernel<ReceivedMessage> {
-  const socket = fileOf(task, fd).get();
-  try {
-    const message = yield* receiveMessage(socket);
-    const fds: number[] = [];
-    let truncated = false;
-    for (const file of message?.files ?? []) {
-      try {
-        if (!truncated) fds.push(yield* task.files.install(file, closeOnExec));
-      } catch (error) {
-        if (!(error instanceof Errno)) throw error;
-        truncated = true;
-      }
-      if (truncated) file.put();
+  const socket = fileOf(task, fd);
+  const message = yield* held(socket, receiveMessage(socket));
+  const fds: number[] = [];
+  let truncated = false;
+  for (const file of message?.files ?? []) {
+    try {
+      if (!truncated) fds.push(yield* task.files.install(file, closeOnExec));
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      truncated = true;
     }
-    return { bytes: message?.bytes ?? new Uint8Array(0), fds, truncated };
-  } finally {
-    socket.put();
+    if (truncated) file.put();
   }
+  return { bytes: message?.bytes ?? new Uint8Array(0), fds, truncated };
 }
