@@ -1,0 +1,57 @@
+/**
+ * Runs what is random for as long as one likes: `npm run soak -- --seconds N [--seed S]`. The first round has the seed S, the next
+ * one S + 1, and so on; a failure says the seed of its round.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InvalidArgumentError, program } from 'commander';
+import { runSchedule } from './schedules.ts';
+import { compareDoors } from './scripts.ts';
+
+const SCHEDULES_PER_ROUND = 50;
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('it is not a whole number.');
+  return value;
+}
+
+function repeatSchedules(round: number): void {
+  for (let i = 0; i < SCHEDULES_PER_ROUND; i++) {
+    const seed = round * SCHEDULES_PER_ROUND + i;
+    const first = runSchedule(seed);
+    if (runSchedule(seed) !== first) throw new Error(`two runs of schedule ${seed} differ`);
+  }
+}
+
+program
+  .option('--seconds <number>', 'how long', wholeNumber, 60)
+  .option('--seed <number>', 'of the first round', wholeNumber, Math.floor(Math.random() * 2 ** 31));
+const { seconds, seed } = program.parse().opts<{ seconds: number; seed: number }>();
+
+const folder = mkdtempSync(join(tmpdir(), 'ioctopus-soak-'));
+const soaks = new Map<string, (seed: number) => void | Promise<void>>([
+  ['the same scripts through both doors', compareDoors(folder)],
+  ['schedules of programs', repeatSchedules],
+]);
+
+console.log(`seed ${seed}`);
+const end = performance.now() + seconds * 1000;
+let round = seed;
+try {
+  do {
+    for (const [name, run] of soaks) {
+      try {
+        await run(round);
+      } catch (error) {
+        console.error(`${name}, seed ${round}: ${error instanceof Error ? error.stack : error}`);
+        process.exitCode = 1;
+      }
+    }
+    round++;
+  } while (performance.now() < end && process.exitCode !== 1);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(`${round - seed} rounds, ${process.exitCode === 1 ? 'the last one failed' : 'all well'}`);
