@@ -11,7 +11,7 @@ import { Refusal } from './program.ts';
  * @throws Refusal when there is no such board
  */
 export async function findBoard(name: string): Promise<Board> {
-  const known = boards[name];
+  const known = Object.hasOwn(boards, name) ? boards[name] : undefined;
   if (known !== undefined) return known();
   if (!existsSync(name)) throw new Refusal(`no board "${name}"; there are ${Object.keys(boards).join(', ')}, or the path of a module`);
   const found = (await importModule(resolve(name))).default;
