@@ -29,6 +29,7 @@ import {
   takeStruct,
 } from '../kernel/index.ts';
 import type { DmaBuf, DmaDirection, PollSlot } from './dma-buf.ts';
+import type { DmaFence } from './dma-fence.ts';
 import { unwrapFence } from './dma-fence-array.ts';
 import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage, usageToWaitFor } from './dma-resv.ts';
 import { createSyncFile, fenceOfDescriptor } from './sync-file.ts';
@@ -37,8 +38,6 @@ type BufferFile = File<DmaBuf<any>>;
 
 /** By the READ and WRITE bits of a request. */
 const DIRECTIONS: readonly (DmaDirection | undefined)[] = [undefined, 'from-device', 'to-device', 'bidirectional'];
-
-const latin1 = new TextDecoder('latin1');
 
 /** The file of a dma-buf: no read, no write, and no request looks at how it was opened. */
 export const dmaBufOperations: FileOperations<DmaBuf<any>> = {
@@ -77,7 +76,7 @@ export const dmaBufOperations: FileOperations<DmaBuf<any>> = {
 function* setName(file: BufferFile, address: number, task: Task): Kernel<number> {
   const bytes = yield* copyStringFromUser(task.memory, address, DMA_BUF_NAME_LEN);
   if (bytes === undefined) throw new Errno('EINVAL', `a name has at most ${DMA_BUF_NAME_LEN - 1} bytes`);
-  file.private.name = latin1.decode(bytes);
+  file.private.name = String.fromCharCode(...bytes);
   return 0;
 }
 
@@ -121,7 +120,7 @@ function* importSyncFile(file: BufferFile, { flags, fd }: { flags: number; fd: n
 
 /**
  * Ready to read when no writer is pending, to write when neither a writer nor a reader is. A poll that must wait arms one callback
- * per event and buffer, which holds the file until that fence signals, whoever has gone meanwhile.
+ * per event and buffer, which holds the fence and the file until that fence signals, whoever has gone meanwhile.
  */
 function* poll(file: BufferFile, table: PollTable): Kernel<number> {
   const dmabuf = file.private;
@@ -137,14 +136,17 @@ function* poll(file: BufferFile, table: PollTable): Kernel<number> {
 
 function isReady(dmabuf: DmaBuf<any>, slot: PollSlot, event: number, usage: DmaResvUsage): boolean {
   if (slot.callback !== undefined) return false;
-  const callback = () => {
+  const callback = (fence: DmaFence) => {
     slot.callback = undefined;
     dmabuf.polled.wake(event);
+    fence.put();
     dmabuf.put();
   };
-  for (const fence of dmabuf.resv.pending(usage)) {
+  for (const fence of dmabuf.resv.fences(usage)) {
     if (!fence.addCallback(callback)) continue;
     slot.callback = callback;
+    // Another fence may take its slot meanwhile.
+    fence.get();
     dmabuf.get();
     return false;
   }

@@ -1,11 +1,11 @@
-import type { System } from '../kernel/index.ts';
+import type { Kernel, System } from '../kernel/index.ts';
 import { allocateFenceContexts, DmaFence, type DmaFenceOps, isLater, makeSignaledFence } from './dma-fence.ts';
 
 const arrayOps: DmaFenceOps = {
   driverName: () => 'dma_fence_array',
   timelineName: () => 'unbound',
   enableSignaling: (fence) => (fence as DmaFenceArray).arm(),
-  signaled: (fence) => (fence as DmaFenceArray).fences.every((member) => member.isSignaled),
+  signaled: (fence) => (fence as DmaFenceArray).look(),
   setDeadline: (fence, at_ns) => {
     for (const member of (fence as DmaFenceArray).fences) member.setDeadline(at_ns);
   },
@@ -14,24 +14,37 @@ const arrayOps: DmaFenceOps = {
   },
 };
 
-/** A fence that signals when all of its members have, as `struct dma_fence_array`. Owns a reference to each. */
+/**
+ * A fence that signals when all of its members have, as `struct dma_fence_array`. Owns a reference to each.
+ *
+ * Its error is the first of its members', but only if somebody asked for its signal before it had signalled.
+ */
 export class DmaFenceArray extends DmaFence {
   readonly fences: readonly DmaFence[];
+  /** Members that have not been seen to signal since the array was armed. */
   #pending: number;
+  #isArmed = false;
 
-  /** @param fences whose references become the array's; no array among them */
+  /** @param fences whose references become the array's; at least one, and no array among them */
   constructor(system: System, fences: readonly DmaFence[]) {
     super(system, { ops: arrayOps, context: allocateFenceContexts(system), seqno: 1 });
     this.fences = fences;
     this.#pending = fences.length;
+    if (fences.length === 0) system.findings.report('fence-array-misused', `${this.describe()} has no members`);
+    for (const member of fences) {
+      if (member instanceof DmaFenceArray)
+        system.findings.report('fence-array-misused', `${this.describe()} was made of ${member.describe()}`);
+    }
   }
 
   /** Hooks every member. @returns false when all have signalled already */
   arm(): boolean {
+    this.#isArmed = true;
     for (const member of this.fences) {
       // A member keeps the array alive until it signals.
       this.get();
       if (!member.addCallback((signaled) => this.#memberSignaled(signaled))) {
+        this.#takeError(member);
         this.put();
         if (--this.#pending === 0) return false;
       }
@@ -39,17 +52,25 @@ export class DmaFenceArray extends DmaFence {
     return true;
   }
 
+  /** Whether all members have signalled: asks each, until the array is armed and they tell. */
+  look(): boolean {
+    return this.#isArmed ? this.#pending === 0 : this.fences.filter((member) => member.isSignaled).length === this.fences.length;
+  }
+
   #memberSignaled(member: DmaFence): void {
-    if (member.error !== 0 && this.error === 0) this.error = member.error;
+    this.#takeError(member);
     // Signalling waits until the member's own callbacks are through, as the kernel does it from deferred work.
-    if (--this.#pending > 0) {
-      this.put();
-      return;
-    }
-    this.system.clock.schedule(0, `signal of ${this.describe()}`, () => {
-      if (!this.isSignaled) this.signal();
-      this.put();
-    });
+    if (--this.#pending > 0) this.put();
+    else this.system.scheduler.spawn(`signal of ${this.describe()}`, undefined, this.#signalAndPut());
+  }
+
+  *#signalAndPut(): Kernel<void> {
+    this.signal();
+    this.put();
+  }
+
+  #takeError(member: DmaFence): void {
+    if (this.error === 0) this.error = member.error;
   }
 }
 

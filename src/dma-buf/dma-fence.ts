@@ -1,4 +1,4 @@
-import { Errno, errno } from '../abi/index.ts';
+import { errno } from '../abi/index.ts';
 import { type Kernel, type System, type Tracked, type WaitOptions, WaitQueue, wait } from '../kernel/index.ts';
 
 /** What kind of fence it is, as `struct dma_fence_ops`. */
@@ -44,6 +44,8 @@ export class DmaFence implements Tracked {
   error = 0;
   timestamp_ns = 0;
   #signaled = false;
+  /** Whether its driver has signalled it. What the core signals on the way (a peek, a refused arming) does not count. */
+  #signaledByDriver = false;
   #signalingEnabled = false;
   #callbacks: Set<DmaFenceCallback> | undefined;
   #count = 1;
@@ -73,7 +75,7 @@ export class DmaFence implements Tracked {
     if (!this.#signaled && (this.#callbacks?.size ?? 0) > 0) {
       this.system.findings.report('fence-released-unsignalled', `${this.describe()} was released while somebody waits for it`);
       this.error = -errno.EDEADLK;
-      this.signal();
+      this.#complete(this.system.now());
     }
     if (this.#tracked) this.system.ledger.remove(this);
     this.ops.release?.(this);
@@ -93,15 +95,22 @@ export class DmaFence implements Tracked {
    * @param timestamp_ns virtual time of the event; now when left out
    */
   signal(timestamp_ns = this.system.now()): void {
-    if (this.#signaled) {
-      this.system.findings.report('fence-signalled-twice', `${this.describe()} was signalled again`);
-      return;
-    }
+    if (this.#count === 0) throw new Error(`signal of ${this.describe()} after its last put`);
+    if (this.#signaledByDriver) this.system.findings.report('fence-signalled-twice', `${this.describe()} was signalled again`);
+    this.#signaledByDriver = true;
+    this.#complete(timestamp_ns);
+  }
+
+  #complete(timestamp_ns: number): void {
+    if (this.#signaled) return;
     this.#signaled = true;
     this.timestamp_ns = timestamp_ns;
     const callbacks = this.#callbacks;
+    for (const callback of callbacks ?? []) {
+      callbacks?.delete(callback);
+      callback(this);
+    }
     this.#callbacks = undefined;
-    for (const callback of callbacks ?? []) callback(this);
   }
 
   /** dma_fence_set_error. @param code before the signal only */
@@ -119,7 +128,7 @@ export class DmaFence implements Tracked {
   get isSignaled(): boolean {
     if (this.#signaled) return true;
     if (this.ops.signaled?.(this) !== true) return false;
-    this.signal();
+    this.#complete(this.system.now());
     return true;
   }
 
@@ -133,13 +142,13 @@ export class DmaFence implements Tracked {
   enableSignaling(): void {
     if (this.#signaled || this.#signalingEnabled) return;
     this.#signalingEnabled = true;
-    if (this.ops.enableSignaling?.(this) === false) this.signal();
+    if (this.ops.enableSignaling?.(this) === false) this.#complete(this.system.now());
   }
 
-  /** dma_fence_add_callback. @returns false when it has signalled already: the callback will not run */
+  /** dma_fence_add_callback, which does not peek. @returns false when it has signalled already: the callback will not run */
   addCallback(callback: DmaFenceCallback): boolean {
     this.enableSignaling();
-    if (this.isSignaled) return false;
+    if (this.#signaled) return false;
     this.#callbacks ??= new Set();
     this.#callbacks.add(callback);
     return true;
@@ -187,9 +196,12 @@ export class DmaFence implements Tracked {
   }
 }
 
-/** dma_fence_is_later: whether `a` comes after `b` of the same context. @throws Errno EINVAL for different contexts */
+/** dma_fence_is_later: whether `a` comes after `b` of the same context. Fences of different contexts have no order. */
 export function isLater(a: DmaFence, b: DmaFence): boolean {
-  if (a.context !== b.context) throw new Errno('EINVAL', `${a.describe()} and ${b.describe()} have no order`);
+  if (a.context !== b.context) {
+    a.system.findings.report('fences-without-order', `${a.describe()} and ${b.describe()} are of different contexts`);
+    return false;
+  }
   return a.is64bit ? a.seqno > b.seqno : ((a.seqno - b.seqno) | 0) > 0;
 }
 
@@ -218,7 +230,7 @@ function bootStub(system: System): DmaFence {
   return stub;
 }
 
-/** dma_fence_get_stub: one more reference to the fence that has been signalled since boot. */
+/** dma_fence_get_stub: one more reference to the fence that has been signalled since boot, or since the first who asked. */
 export function getStubFence(system: System): DmaFence {
   return system.single(bootStub).get();
 }

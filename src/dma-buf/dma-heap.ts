@@ -9,6 +9,7 @@ import {
 } from '../abi/uapi/index.ts';
 import { copyFromUser, copyToUser, type File, type FileOperations, type Kernel, type System, type Task } from '../kernel/index.ts';
 import { type DmaBuf, dmaBufFd } from './dma-buf.ts';
+import { getStubFence } from './dma-fence.ts';
 
 /** A pool that buffers come from, as `struct dma_heap`. */
 export interface DmaHeap {
@@ -24,24 +25,34 @@ export interface DmaHeap {
   allocate(length: number, flags: number): DmaBuf<any>;
 }
 
+/** NUM_HEAP_MINORS: how many the class has numbers for. */
+const HEAPS_MAX = 128;
+
 class DmaHeaps {
   readonly #system: System;
   readonly #region;
-  #heaps = 0;
+  readonly #names = new Set<string>();
 
   constructor(system: System) {
     this.#system = system;
     this.#region = system.devices.allocateRegion('dma_heap');
+    // Heaps come at boot, and so does the fence that buffers without work show.
+    getStubFence(system).put();
   }
 
   add(heap: DmaHeap): void {
-    this.#system.devices.add(this.#region, this.#heaps++, `dma_heap/${heap.name}`, operationsOf(heap));
+    const { name } = heap;
+    if (name === '') throw new Errno('EINVAL', 'a heap has a name');
+    if (this.#names.size >= HEAPS_MAX) throw new Errno('EBUSY', `there are ${HEAPS_MAX} heaps already`);
+    if (this.#names.has(name)) throw new Errno('EINVAL', `there is a heap ${name} already`);
+    this.#system.devices.add(this.#region, this.#names.size, `dma_heap/${name}`, operationsOf(heap));
+    this.#names.add(name);
   }
 }
 
 const dmaHeaps = (system: System) => new DmaHeaps(system);
 
-/** dma_heap_add: makes the node of a heap. Heaps are never removed. @throws Errno EBUSY, EEXIST when there is one of that name */
+/** dma_heap_add: makes the node of a heap. Heaps are never removed. @throws Errno EINVAL without a name or for one that is taken; EBUSY */
 export function addDmaHeap(system: System, heap: DmaHeap): void {
   system.single(dmaHeaps).add(heap);
 }

@@ -71,7 +71,8 @@ const operations: FileOperations<SyncFile> = {
     onRaw(SYNC_IOC_FILE_INFO, fileInfo),
     on(SYNC_IOC_SET_DEADLINE, (file: File<SyncFile>, { deadline_ns, pad }) => {
       if (pad !== 0) throw new Errno('EINVAL', 'pad is not 0');
-      file.private.fence.setDeadline(deadline_ns);
+      // ktime_t is signed: what has the top bit set is long past.
+      file.private.fence.setDeadline(deadline_ns >= 2 ** 63 ? deadline_ns - 2 ** 64 : deadline_ns);
     }),
   ),
 };
@@ -128,8 +129,10 @@ function* fileInfo(file: File<SyncFile>, address: number, task: Task): Kernel<nu
   if (flags !== 0 || pad !== 0) throw new Errno('EINVAL', 'flags or pad is not 0');
   const { fence, userName } = file.private;
   const fences = unwrapFence(fence);
-  let status = fence.status;
-  if (room !== 0) {
+  let status: number;
+  if (room === 0) {
+    status = fence.status;
+  } else {
     if (room < fences.length) throw new Errno('EINVAL', `there are ${fences.length} fences`);
     const info = describeFences(fences);
     yield* copyToUser(task.memory, records, info.bytes);

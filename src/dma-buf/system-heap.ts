@@ -78,7 +78,13 @@ class SystemHeap implements DmaHeap {
   allocate(length: number, flags: number): DmaBuf<SystemHeapBuffer> {
     const ram = this.#ram;
     const blocks = allocateBlocks(ram, length);
-    const memory = this.#system.memory.allocate(length, 'a system heap buffer');
+    let memory: MemoryObject;
+    try {
+      memory = this.#system.memory.allocate(length, 'a system heap buffer');
+    } catch (error) {
+      freeBlocks(ram, blocks);
+      throw error;
+    }
     let offset = 0;
     for (const { address, order } of blocks) {
       ram.back(address, order, memory, offset);

@@ -5,15 +5,16 @@ import type { MemoryObject, MemoryRange } from '../kernel/index.ts';
 /** Blocks have 2^order pages; the largest is 4 MiB, as MAX_PAGE_ORDER. */
 export const MAX_PAGE_ORDER = 10;
 
-interface Backing {
+/** A block that somebody has, and the bytes behind it if somebody has said which. */
+interface Block {
   readonly order: number;
-  readonly memory: MemoryObject;
-  readonly offset: number;
+  memory: MemoryObject | undefined;
+  offset: number;
 }
 
 /**
- * The machine's RAM: a buddy allocator of page blocks, and what bytes stand behind each address. Blocks of an order are given out
- * lowest free list entry first, so the same history gives the same addresses.
+ * The machine's RAM: a buddy allocator of page blocks, and what bytes stand behind each address. Of the free blocks of an order the
+ * one that has been free longest goes first, so the same history gives the same addresses.
  */
 export class PhysicalMemory {
   /** First address, in bytes. */
@@ -22,8 +23,8 @@ export class PhysicalMemory {
   readonly size: number;
   /** Free blocks by order, as page frame numbers counted from `base`. */
   readonly #free: Set<number>[] = Array.from({ length: MAX_PAGE_ORDER + 1 }, () => new Set<number>());
-  /** What stands behind each allocated block that somebody backed, by its first page frame. */
-  readonly #backing = new Map<number, Backing>();
+  /** Allocated blocks by their first page frame. */
+  readonly #blocks = new Map<number, Block>();
   #freePages: number;
 
   /** @param size a multiple of 4 MiB @param base the address of the first byte, a multiple of 4 MiB */
@@ -60,13 +61,15 @@ export class PhysicalMemory {
       (this.#free[from] as Set<number>).add((pfn as number) + (1 << from));
     }
     this.#freePages -= 1 << order;
+    this.#blocks.set(pfn as number, { order, memory: undefined, offset: 0 });
     return this.base + (pfn as number) * PAGE_SIZE;
   }
 
   /** __free_pages: the block joins its neighbour if that is free too. */
   free(address: number, order: number): void {
+    this.#blockAt(address, order, 'free');
     let pfn = this.#pfn(address);
-    this.#backing.delete(pfn);
+    this.#blocks.delete(pfn);
     this.#freePages += 1 << order;
     let joined = order;
     while (joined < MAX_PAGE_ORDER && (this.#free[joined] as Set<number>).delete(pfn ^ (1 << joined))) {
@@ -78,7 +81,9 @@ export class PhysicalMemory {
 
   /** Says which bytes an allocated block shows, until it is freed. */
   back(address: number, order: number, memory: MemoryObject, offset: number): void {
-    this.#backing.set(this.#pfn(address), { order, memory, offset });
+    const block = this.#blockAt(address, order, 'backing');
+    block.memory = memory;
+    block.offset = offset;
   }
 
   /** The bytes behind an address, up to the end of their block; undefined when nothing is there. */
@@ -87,12 +92,20 @@ export class PhysicalMemory {
     const pfn = this.#pfn(address);
     for (let order = 0; order <= MAX_PAGE_ORDER; order++) {
       const first = (pfn >>> order) << order;
-      const backing = this.#backing.get(first);
-      if (backing === undefined || backing.order < order) continue;
+      const block = this.#blocks.get(first);
+      if (block === undefined || block.order < order) continue;
+      if (block.memory === undefined) return undefined;
       const within = address - this.base - first * PAGE_SIZE;
-      return { memory: backing.memory, offset: backing.offset + within, length: (PAGE_SIZE << backing.order) - within };
+      return { memory: block.memory, offset: block.offset + within, length: (PAGE_SIZE << block.order) - within };
     }
     return undefined;
+  }
+
+  /** A misuse stops here, not when the page has been given out twice. */
+  #blockAt(address: number, order: number, what: string): Block {
+    const block = this.#blocks.get(this.#pfn(address));
+    if (block?.order === order) return block;
+    throw new Error(`${what} of ${PAGE_SIZE << order} bytes at 0x${address.toString(16)}, which nobody has`);
   }
 
   #pfn(address: number): number {

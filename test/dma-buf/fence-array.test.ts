@@ -1,0 +1,186 @@
+import { errno } from '../../src/abi/index.ts';
+import { type DmaFence, DmaFenceArray, unwrapFence } from '../../src/dma-buf/index.ts';
+import type { BootedMachine } from '../../src/index.ts';
+import { brokenRules, describe, expect, run, test } from './fixture.ts';
+
+/** An array with references of its own. The caller owns the one reference to it. */
+const arrayOf = (machine: BootedMachine, ...members: DmaFence[]) =>
+  new DmaFenceArray(
+    machine.system,
+    members.map((member) => member.get()),
+  );
+
+describe('an array of fences', () => {
+  test('is named by its own context, number 1', ({ machine, driver }) => {
+    const array = arrayOf(machine, driver.fence(), driver.fence());
+    expect([array.name, array.is64bit]).toEqual(['dma_fence_array-unbound3-1', false]);
+    array.put();
+  });
+
+  test.for(['unasked', 'asked'] as const)('is pending until the last member has signalled, %s', (how, { machine, driver }) => {
+    const members = Array.from({ length: 3 }, () => driver.fence());
+    const array = arrayOf(machine, ...members);
+    if (how === 'asked') array.enableSignaling();
+    const statuses = [array.status];
+    for (const member of members) {
+      member.signal();
+      statuses.push(array.status);
+    }
+    expect(statuses).toEqual([0, 0, 0, 1]);
+    array.put();
+  });
+
+  test('signals when the callbacks of the last member are through', ({ machine, driver }) => {
+    const member = driver.fence();
+    const array = arrayOf(machine, member, driver.signaled());
+    const order: string[] = [];
+    array.addCallback(() => order.push('array'));
+    for (const name of ['member', 'member again']) member.addCallback(() => order.push(name));
+    member.signal();
+    expect(order).toEqual(['member', 'member again']);
+    machine.system.scheduler.runReady();
+    expect(order).toEqual(['member', 'member again', 'array']);
+    array.put();
+  });
+
+  test('signals at the time of the last member', ({ machine, driver }) => {
+    const array = arrayOf(machine, driver.later(30), driver.later(20));
+    run(machine, array.wait());
+    expect([machine.system.now(), array.timestamp_ns]).toEqual([1_000_000_030, 1_000_000_030]);
+    array.put();
+  });
+
+  test('of signalled members only refuses callbacks, and has signalled by that', ({ machine, driver }) => {
+    const array = arrayOf(machine, driver.signaled(), driver.signaled());
+    expect(array.addCallback(() => expect.unreachable())).toBe(false);
+    expect(array.status).toBe(1);
+    array.put();
+  });
+
+  test('may have the same member twice', ({ machine, driver }) => {
+    const member = driver.later(5);
+    const array = arrayOf(machine, member, member);
+    expect(run(machine, array.wait())).toBe(true);
+    array.put();
+  });
+
+  test('peeks at its members until it is asked for its signal, and then waits to be told', ({ machine, driver }) => {
+    let isDone = false;
+    const member = () => driver.fence({ ops: { signaled: () => isDone } });
+    const [peeking, told] = [arrayOf(machine, member(), member()), arrayOf(machine, member(), member())];
+    told.enableSignaling();
+    isDone = true;
+    expect([peeking.isSignaled, told.isSignaled]).toEqual([true, false]);
+    for (const fence of told.fences) fence.signal();
+    expect(told.isSignaled).toBe(true);
+    for (const array of [peeking, told]) array.put();
+  });
+
+  test('passes deadlines to all members', ({ machine, driver }) => {
+    const deadlines: string[] = [];
+    const member = (name: string) => driver.fence({ ops: { setDeadline: (_, at_ns) => deadlines.push(`${name} ${at_ns}`) } });
+    const array = arrayOf(machine, member('a'), member('b'));
+    array.setDeadline(7);
+    expect(deadlines).toEqual(['a 7', 'b 7']);
+    array.put();
+  });
+});
+
+describe('the error of an array', () => {
+  /** Members fail in this order; 0 is success. */
+  test.for([
+    [[0, 0], 1],
+    [[-errno.EIO, 0], -errno.EIO],
+    [[0, -errno.EIO], -errno.EIO],
+    [[-errno.ETIME, -errno.EIO], -errno.ETIME],
+  ] as [number[], number][])('that was asked for its signal is the first: %j gives %d', ([errors, status], { machine, driver }) => {
+    const members = errors.map(() => driver.fence());
+    const array = arrayOf(machine, ...members);
+    array.enableSignaling();
+    for (const [index, member] of members.entries()) {
+      if (errors[index] !== 0) member.setError(errors[index] as number);
+      member.signal();
+    }
+    expect(array.status).toBe(status);
+    array.put();
+  });
+
+  test('counts members that failed before it was asked', ({ machine, driver }) => {
+    const last = driver.fence();
+    const arrays = [
+      arrayOf(machine, driver.signaled(-errno.EIO), last),
+      arrayOf(machine, driver.signaled(), driver.signaled(-errno.ETIME)),
+    ];
+    for (const array of arrays) array.enableSignaling();
+    last.signal();
+    expect(arrays.map((array) => array.status)).toEqual([-errno.EIO, -errno.ETIME]);
+    for (const array of arrays) array.put();
+  });
+
+  test('is lost when nobody ever asked', ({ machine, driver }) => {
+    const array = arrayOf(machine, driver.signaled(-errno.EIO), driver.signaled());
+    expect(array.status).toBe(1);
+    array.put();
+  });
+});
+
+describe('the references of an array', () => {
+  test('to its members end with it', ({ machine, driver }) => {
+    const released: string[] = [];
+    const member = (name: string) => driver.fence({ ops: { release: () => released.push(name) } });
+    const members = [member('a'), member('b')];
+    const array = arrayOf(machine, ...members);
+    for (const fence of members) {
+      fence.signal();
+      driver.put(fence);
+    }
+    expect(released).toEqual([]);
+    array.put();
+    expect(released).toEqual(['a', 'b']);
+  });
+
+  test('to itself keep it until its members have signalled, once it was asked', ({ machine, driver }) => {
+    const member = driver.fence();
+    const array = arrayOf(machine, member, driver.signaled());
+    let told = 0;
+    array.addCallback(() => told++);
+    array.put();
+    member.signal();
+    machine.system.scheduler.runReady();
+    expect(told).toBe(1);
+    expect(() => array.get()).toThrow('after its last put');
+  });
+
+  test('are given back by a machine that is switched off in the same instant', ({ machine, driver }) => {
+    const member = driver.fence();
+    const array = arrayOf(machine, member, driver.signaled());
+    array.enableSignaling();
+    array.put();
+    member.signal();
+  });
+});
+
+describe('what cannot be in an array', () => {
+  test('an array', ({ machine, driver }) => {
+    const inner = arrayOf(machine, driver.signaled(), driver.signaled());
+    const outer = arrayOf(machine, inner, driver.signaled());
+    expect(brokenRules(machine)).toEqual(['fence-array-misused']);
+    for (const array of [outer, inner]) array.put();
+  });
+
+  test('nothing at all', ({ machine }) => {
+    const array = arrayOf(machine);
+    expect(brokenRules(machine)).toEqual(['fence-array-misused']);
+    array.put();
+  });
+});
+
+describe('unwrapping', () => {
+  test('gives the members of an array, signalled ones too, and any other fence as it is', ({ machine, driver }) => {
+    const [pending, done] = [driver.fence(), driver.signaled()];
+    const array = arrayOf(machine, pending, done);
+    expect(unwrapFence(array)).toEqual([pending, done]);
+    expect(unwrapFence(done)).toEqual([done]);
+    array.put();
+  });
+});

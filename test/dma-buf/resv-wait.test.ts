@@ -1,0 +1,93 @@
+import { SIGUSR1 } from '../../src/abi/uapi/index.ts';
+import {
+  DMA_RESV_USAGE_BOOKKEEP as BOOKKEEP,
+  type DmaFence,
+  type DmaResv,
+  type DmaResvUsage,
+  DMA_RESV_USAGE_READ as READ,
+  DMA_RESV_USAGE_WRITE as WRITE,
+} from '../../src/dma-buf/index.ts';
+import type { BootedMachine } from '../../src/index.ts';
+import { add, describe, expect, run, test } from './fixture.ts';
+
+describe('waiting for fences', () => {
+  const timed = (machine: BootedMachine, resv: DmaResv, usage: DmaResvUsage, timeout_ns?: number) => {
+    const began = machine.system.now();
+    const answer = run(machine, resv.wait(usage, timeout_ns === undefined ? {} : { timeout_ns }));
+    return [answer, machine.system.now() - began];
+  };
+
+  test('takes as long as the last of them', ({ machine, driver, resv }) => {
+    for (const delay of [30, 10, 20]) add(resv, driver.later(delay), READ);
+    add(resv, driver.later(99), BOOKKEEP);
+    expect(timed(machine, resv, READ)).toEqual([true, 30]);
+  });
+
+  test('of other usages takes no time', ({ machine, driver, resv }) => {
+    add(resv, driver.later(30), READ);
+    expect(timed(machine, resv, WRITE)).toEqual([true, 0]);
+  });
+
+  test('ends with its time, which counts for all of them together', ({ machine, driver, resv }) => {
+    for (const delay of [20, 40]) add(resv, driver.later(delay), READ);
+    expect(timed(machine, resv, READ, 30)).toEqual([false, 30]);
+    expect(timed(machine, resv, READ, 11)).toEqual([true, 10]);
+  });
+
+  test('for no time only looks', ({ machine, driver, resv }) => {
+    expect(timed(machine, resv, READ, 0)).toEqual([true, 0]);
+    add(resv, driver.later(5), READ);
+    expect(timed(machine, resv, READ, 0)).toEqual([false, 0]);
+  });
+
+  test('ends with a signal', async ({ machine, driver, resv }) => {
+    add(resv, driver.fence(), READ);
+    const program = machine.spawn(function* () {
+      try {
+        yield* resv.wait(READ);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'no signal';
+    });
+    const signals = machine.system.tasks.get(program.pid)?.signals;
+    signals?.setAction(SIGUSR1, { handler: () => {} });
+    machine.system.clock.schedule(5, 'a signal', () => signals?.send(SIGUSR1));
+    await machine.run();
+    expect(program.result()).toMatch('ERESTARTSYS');
+  });
+
+  /** Adds fences that signal at 100 once the wait has begun. */
+  const addMeanwhile = (machine: BootedMachine, resv: DmaResv, fences: readonly DmaFence[]) =>
+    machine.system.clock.schedule(5, 'another driver', () => {
+      for (const fence of fences) add(resv, fence, WRITE);
+    });
+
+  test('is for those that were there when it began', ({ machine, driver, resv }) => {
+    add(resv, driver.later(10), WRITE);
+    addMeanwhile(machine, resv, [driver.later(100)]);
+    expect(timed(machine, resv, READ)).toEqual([true, 10]);
+  });
+
+  test('begins again when there was no room for those that came meanwhile', ({ machine, driver, resv }) => {
+    add(resv, driver.later(10), WRITE);
+    addMeanwhile(
+      machine,
+      resv,
+      Array.from({ length: 5 }, () => driver.later(100)),
+    );
+    expect(timed(machine, resv, READ)).toEqual([true, 100]);
+  });
+
+  test('keeps a fence that another one replaces meanwhile', ({ machine, driver, resv }) => {
+    const context = 9;
+    const [first, second] = [driver.fence({ context, seqno: 1 }), driver.fence({ context, seqno: 2 })];
+    add(resv, first, WRITE);
+    addMeanwhile(machine, resv, [second]);
+    machine.system.clock.schedule(20, 'the hardware', () => {
+      first.signal();
+      driver.put(first);
+    });
+    expect(timed(machine, resv, READ)).toEqual([true, 20]);
+  });
+});
