@@ -39,7 +39,7 @@ const DYNAMIC_MAJORS = [...Array.from({ length: 21 }, (_, i) => 254 - i), ...Arr
 export interface NodeMaker {
   /** @param path below /dev; folders on the way are made */
   createNode(path: string, mode: number, rdev: number): void;
-  removeNode(path: string): void;
+  removeNode(path: string, rdev: number): void;
 }
 
 /**
@@ -50,7 +50,7 @@ export class Devices {
   readonly #byNumber = new Map<number, DeviceRegistration>();
   readonly #majors = new Map<number, string>([[MISC_MAJOR, 'misc']]);
   readonly #nodes: NodeMaker;
-  readonly #paths = new Set<string>();
+  readonly #paths = new Map<number, string>();
   /** Told when a node came or went. */
   onChange: (() => void) | undefined;
 
@@ -60,7 +60,7 @@ export class Devices {
 
   /** Every node, as its path below /dev. */
   get nodePaths(): readonly string[] {
-    return [...this.#paths];
+    return [...new Set(this.#paths.values())];
   }
 
   /** alloc_chrdev_region: a major of one's own. @throws Errno EBUSY when none is left */
@@ -111,14 +111,14 @@ export class Devices {
     if (taken !== undefined) {
       throw new Errno('EBUSY', `${registration.name} wants ${registration.major}:${registration.minor}, which is ${taken.name}'s`);
     }
-    this.#byNumber.set(rdev, registration);
     this.#nodes.createNode(path, mode, rdev);
-    this.#paths.add(path);
+    this.#byNumber.set(rdev, registration);
+    this.#paths.set(rdev, path);
     this.onChange?.();
     return () => {
-      this.#nodes.removeNode(path);
+      this.#nodes.removeNode(path, rdev);
       this.#byNumber.delete(rdev);
-      this.#paths.delete(path);
+      this.#paths.delete(rdev);
       this.onChange?.();
     };
   }

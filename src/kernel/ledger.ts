@@ -60,11 +60,18 @@ export class Ledger {
     return count;
   }
 
+  /** Live things, in the order they were made. */
+  live(kinds?: readonly Kind[]): Tracked[] {
+    const all = [...this.#live.keys()];
+    return kinds === undefined ? all : all.filter((thing) => kinds.includes(thing.kind));
+  }
+
   /** One line per live thing: what, who made it by which call, and when. */
-  list(kinds?: readonly Kind[]): string[] {
+  list(things: Iterable<Tracked> = this.#live.keys()): string[] {
     const lines: string[] = [];
-    for (const [thing, origin] of this.#live) {
-      if (kinds !== undefined && !kinds.includes(thing.kind)) continue;
+    for (const thing of things) {
+      const origin = this.#live.get(thing);
+      if (origin === undefined) continue;
       const maker = origin.call === undefined ? 'the kernel' : formatRecord(origin.call);
       const line = `${thing.describe()}, made by ${maker} at t=${formatTime(origin.at_ns)}`;
       lines.push(origin.stack === undefined ? line : `${line}\n${origin.stack}`);

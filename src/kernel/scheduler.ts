@@ -216,9 +216,15 @@ export class Scheduler {
    * @throws Deadlock when nothing is left to run or to happen
    */
   runUntil(done: () => boolean, who: string): void {
-    while (!done()) {
-      if (this.#ready.length > 0) this.#step(this.#choose());
-      else if (!this.clock.runNext()) throw new Deadlock(this.clock.now(), who, this.describeWaiting());
+    // Events are nobody's doing, whoever waits for them.
+    const before = this.enter(undefined);
+    try {
+      while (!done()) {
+        if (this.#ready.length > 0) this.#step(this.#choose());
+        else if (!this.clock.runNext()) throw new Deadlock(this.clock.now(), who, this.describeWaiting());
+      }
+    } finally {
+      this.enter(before);
     }
   }
 

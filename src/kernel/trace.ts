@@ -104,10 +104,8 @@ export class RecordingMemory implements UserMemory {
   }
 }
 
-const latin1 = new TextDecoder('latin1');
-
 function formatBytes(bytes: Uint8Array): string {
-  const shown = quote(latin1.decode(bytes.subarray(0, BYTES_SHOWN_MAX)));
+  const shown = quote(String.fromCharCode(...bytes.subarray(0, BYTES_SHOWN_MAX)));
   return bytes.length > BYTES_SHOWN_MAX ? `${shown}...` : shown;
 }
 

@@ -74,12 +74,14 @@ export class Machine {
     this.#isDown = true;
     const { ledger, tasks, scheduler } = this.system;
     this.system.sockets.inFlight.collect();
-    const heldByPrograms = ledger.list(['file', 'mapping', 'task']);
+    const heldByPrograms = ledger.live(['file', 'mapping', 'task']);
+    const lines = ledger.list(heldByPrograms);
     for (const task of tasks.all()) tasks.end(task, { code: 0 });
     scheduler.runReady();
     for (const run of this.#atShutdown.reverse()) run();
     const used = this.ram.size - this.ram.freeBytes;
-    const left = [...heldByPrograms, ...ledger.list(), ...(used === 0 ? [] : [`${used} bytes of RAM`])];
+    const heldByKernel = ledger.live().filter((thing) => !heldByPrograms.includes(thing));
+    const left = [...lines, ...ledger.list(heldByKernel), ...(used === 0 ? [] : [`${used} bytes of RAM`])];
     if (left.length > 0) throw new Leak(left);
     this.system.assertClean();
   }

@@ -54,13 +54,13 @@ export class Devtmpfs extends Tmpfs implements NodeMaker {
   }
 
   /** Takes the node away, if it is still the one that was made, and then the folders made for it that are empty now. */
-  removeNode(path: string): void {
+  removeNode(path: string, rdev: number): void {
     const names = path.split('/');
     const name = names.pop() as string;
     const folders = this.#folders(names);
     const directory = folders?.at(-1);
     const node = directory?.lookup(name);
-    if (folders === undefined || directory === undefined || node === undefined || !this.#own.has(node)) return;
+    if (folders === undefined || directory === undefined || node === undefined || !this.#own.has(node) || node.rdev !== rdev) return;
     // Whoever has another link to it cannot open it any more.
     node.mode &= ~0o777;
     node.uid = node.gid = 0;

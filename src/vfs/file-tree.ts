@@ -86,8 +86,8 @@ export class FileTree implements Vfs {
     this.#devtmpfs.createNode(path, mode, rdev);
   }
 
-  removeNode(path: string): void {
-    this.#devtmpfs.removeNode(path);
+  removeNode(path: string, rdev: number): void {
+    this.#devtmpfs.removeNode(path, rdev);
   }
 
   initialContext(): FsContext {

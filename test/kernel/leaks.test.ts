@@ -30,6 +30,13 @@ describe('shutdown', () => {
     ]);
   });
 
+  test('names what both a program and the kernel keep once', () => {
+    const machine = boot();
+    const fd = machine.sys.open('/dev/dma_heap/system', O_RDWR);
+    machine.system.tasks.all()[0]?.files.at(fd)?.get();
+    expect(leakOf(machine).left).toHaveLength(1);
+  });
+
   test('names mappings and the buffers that they keep', () => {
     const machine = boot();
     const { sys } = machine;

@@ -95,6 +95,26 @@ describe('the scheduler', () => {
     machine.shutdown();
   });
 
+  test('an event is nobody’s doing, even while the outermost code waits for it', () => {
+    const machine = boot(board());
+    const { clock, scheduler } = machine.system;
+    const doing: (string | undefined)[] = [];
+    clock.schedule(5, 'an event', () => {
+      doing.push(scheduler.current?.comm);
+      // Work that must wait need not wait for the call to end.
+      machine.system.defer(
+        'work',
+        (function* () {
+          doing.push('work');
+        })(),
+      );
+    });
+    clock.schedule(6, 'a later event', () => doing.push('later'));
+    machine.sys.nanosleep(10);
+    expect(doing).toEqual([undefined, 'work', 'later']);
+    machine.shutdown();
+  });
+
   test('what a program throws is what run() throws, unless somebody has asked', async () => {
     const machine = boot(board());
     machine.spawn(function* () {

@@ -39,10 +39,10 @@ describe('device nodes', () => {
     tree.createNode('a/two', 0o600, 2);
     sys.mkdir('/dev/b');
     tree.createNode('b/three', 0o600, 3);
-    tree.removeNode('a/one');
-    tree.removeNode('b/three');
+    tree.removeNode('a/one', 1);
+    tree.removeNode('b/three', 3);
     expect([names('/dev'), names('/dev/a')]).toEqual([['b', 'a'], ['two']]);
-    tree.removeNode('a/two');
+    tree.removeNode('a/two', 2);
     expect(names('/dev')).toEqual(['b']);
   });
 
@@ -52,17 +52,26 @@ describe('device nodes', () => {
     tree.createNode('null', 0o666, 259);
     expect(system.log.toString()).toContain('null');
     expect(sys.stat('/dev/null').rdev).toBe(0);
-    tree.removeNode('null');
-    tree.removeNode('nothing');
-    tree.removeNode('nowhere/nothing');
+    tree.removeNode('null', 259);
+    tree.removeNode('nothing', 259);
+    tree.removeNode('nowhere/nothing', 259);
     expect(names('/dev')).toEqual(['null']);
+  });
+
+  it('of one device do not go with another device of the same name', () => {
+    const { tree, system } = fixture.machine;
+    tree.createNode('twice', 0o600, 1);
+    tree.createNode('twice', 0o600, 2);
+    expect(system.log.toString()).toContain('twice');
+    tree.removeNode('twice', 2);
+    expect(sys.stat('/dev/twice').rdev).toBe(1);
   });
 
   it('that are gone cannot be opened by another name', () => {
     const { tree } = fixture.machine;
     tree.createNode('gone', 0o666, 259);
     sys.link('/dev/gone', '/dev/kept');
-    tree.removeNode('gone');
+    tree.removeNode('gone', 259);
     expect(sys.stat('/dev/kept').mode).toBe(S_IFCHR);
     expect(fixture.errorOf(() => fixture.sysAs(STRANGER).open('/dev/kept', O_RDWR))).toBe('EACCES');
   });
