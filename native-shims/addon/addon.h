@@ -44,6 +44,14 @@ napi_value init_sockets(napi_env env, napi_value exports);
 napi_value init_files(napi_env env, napi_value exports);
 napi_value init_events(napi_env env, napi_value exports);
 
+/*
+ * Calls `call` from Node's event loop while a descriptor is readable, and `first`
+ * right before it. NULL, and an exception, when it cannot be polled.
+ */
+struct watcher;
+struct watcher *watch_descriptor(napi_env env, int fd, napi_value call, void (*first)(int), int argument);
+void stop_watching(struct watcher *w);
+
 struct method {
 	const char *name;
 	napi_callback run;

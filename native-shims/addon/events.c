@@ -1,4 +1,4 @@
-/* Descriptors that wake Node's event loop, and epoll sets to ask many of them at once. */
+/* Descriptors that wake Node's event loop, and the set of those that are asked all at once. */
 #include "addon.h"
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -24,6 +24,8 @@ struct watcher {
 	napi_ref call;
 	napi_async_context context;
 	struct uv_handle_s *handle;
+	void (*first)(int);
+	int argument;
 };
 
 static void on_readable(struct uv_handle_s *handle, int status, int events)
@@ -34,6 +36,8 @@ static void on_readable(struct uv_handle_s *handle, int status, int events)
 
 	(void)status;
 	(void)events;
+	if (w->first)
+		w->first(w->argument);
 	napi_open_handle_scope(w->env, &scope);
 	napi_get_reference_value(w->env, w->call, &call);
 	napi_get_global(w->env, &self);
@@ -50,29 +54,48 @@ static void on_closed(struct uv_handle_s *handle)
 	free(w);
 }
 
-/* onReadable(fd, call): calls while the descriptor is readable. Returns what stop() takes. */
-static napi_value on_readable_start(napi_env env, napi_callback_info info)
+struct watcher *watch_descriptor(napi_env env, int fd, napi_value call, void (*first)(int), int argument)
 {
-	napi_value argv[2], name, out;
-	size_t argc = 2;
-	int32_t fd;
-	struct uv_loop_s *loop;
 	struct watcher *w = calloc(1, sizeof *w);
+	struct uv_loop_s *loop;
+	napi_value name;
 
-	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
-	napi_get_value_int32(env, argv[0], &fd);
-	w->env = env;
-	w->handle = calloc(1, uv_handle_size(UV_POLL));
-	napi_create_reference(env, argv[1], 1, &w->call);
-	napi_create_string_utf8(env, "ioctopus", NAPI_AUTO_LENGTH, &name);
-	napi_async_init(env, NULL, name, &w->context);
+	*w = (struct watcher){ .env = env, .handle = calloc(1, uv_handle_size(UV_POLL)), .first = first, .argument = argument };
 	napi_get_uv_event_loop(env, &loop);
 	if (uv_poll_init(loop, w->handle, fd) != 0) {
+		free(w->handle);
+		free(w);
 		napi_throw_error(env, NULL, "the descriptor cannot be polled");
 		return NULL;
 	}
+	napi_create_reference(env, call, 1, &w->call);
+	napi_create_string_utf8(env, "ioctopus", NAPI_AUTO_LENGTH, &name);
+	napi_async_init(env, NULL, name, &w->context);
 	uv_handle_set_data(w->handle, w);
 	uv_poll_start(w->handle, UV_READABLE, on_readable);
+	return w;
+}
+
+void stop_watching(struct watcher *w)
+{
+	napi_delete_reference(w->env, w->call);
+	napi_async_destroy(w->env, w->context);
+	uv_close(w->handle, on_closed);
+}
+
+/* onReadable(fd, call): calls while the descriptor is readable. Returns what stop() takes. */
+static napi_value on_readable_start(napi_env env, napi_callback_info info)
+{
+	napi_value argv[2], out;
+	size_t argc = 2;
+	int32_t fd;
+	struct watcher *w;
+
+	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+	napi_get_value_int32(env, argv[0], &fd);
+	w = watch_descriptor(env, fd, argv[1], NULL, 0);
+	if (!w)
+		return NULL;
 	napi_create_external(env, w, NULL, NULL, &out);
 	return out;
 }
@@ -85,16 +108,8 @@ static napi_value stop(napi_env env, napi_callback_info info)
 
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
 	napi_get_value_external(env, argv[0], (void **)&w);
-	napi_delete_reference(env, w->call);
-	napi_async_destroy(env, w->context);
-	uv_close(w->handle, on_closed);
+	stop_watching(w);
 	return NULL;
-}
-
-static napi_value epoll(napi_env env, napi_callback_info info)
-{
-	(void)info;
-	return outcome(env, epoll_create1(EPOLL_CLOEXEC));
 }
 
 /* epollAdd(epoll, fd, events, key) */
@@ -118,31 +133,11 @@ static napi_value epoll_delete(napi_env env, napi_callback_info info)
 	return outcome(env, epoll_ctl((int)a[0], EPOLL_CTL_DEL, (int)a[1], NULL));
 }
 
-/* epollLook(epoll): the keys of those that are ready now; null when none is. */
-static napi_value epoll_look(napi_env env, napi_callback_info info)
-{
-	double a[1];
-	struct epoll_event ready[64];
-	napi_value out;
-	int n;
-
-	numbers(env, info, a, 1);
-	n = epoll_wait((int)a[0], ready, 64, 0);
-	if (n <= 0) {
-		napi_get_null(env, &out);
-		return out;
-	}
-	napi_create_array_with_length(env, (size_t)n, &out);
-	for (int i = 0; i < n; i++)
-		napi_set_element(env, out, (uint32_t)i, number(env, (double)ready[i].data.u64));
-	return out;
-}
-
 napi_value init_events(napi_env env, napi_value exports)
 {
 	static const struct method methods[] = {
-		{ "onReadable", on_readable_start }, { "stop", stop }, { "epoll", epoll }, { "epollAdd", epoll_add },
-		{ "epollDelete", epoll_delete }, { "epollLook", epoll_look },
+		{ "onReadable", on_readable_start }, { "stop", stop },
+		{ "epollAdd", epoll_add }, { "epollDelete", epoll_delete },
 	};
 
 	return EXPORT(env, exports, methods);

@@ -7,39 +7,58 @@
 #include "../protocol.h"
 #include <linux/futex.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define CLIENTS_MAX 4096
-/* Processes that are looked at without being asked to. */
-#define HOT_MAX 8
-/* A process is hot for so long after a call. */
-#define HOT_NS 50000
+/* Processes that are looked at unasked: those that called last. */
+#define RECENT_MAX 8
+/* For so long after a call it is worth waiting for the next one awake. */
+#define HOT_NS 100000
 /* The event loop gets its turn at least so often. */
 #define TURN_NS 50000
 
 #define NOTHING (-1)
 #define COME_BACK (-2)
 
+/* Events that the server hears of at a time. */
+#define EVENTS_MAX 64
+
 struct client {
 	struct io_header *header;
 	struct io_slot *slots;
+	int bell;
+	struct watcher *watcher;
 	/* When it last called, and from which processor. */
 	uint64_t called_ns;
 	uint32_t cpu;
-	bool hot;
+	bool recent;
 	/* It rang, and has not been looked at since. */
 	bool rang;
+	/* Its doorbell has not been read since it rang. */
+	bool rings;
 };
 
 static struct client clients[CLIENTS_MAX];
-static int hot[HOT_MAX], hot_count;
+static int recent[RECENT_MAX], recent_count;
 static int rung[CLIENTS_MAX], rung_count;
+static int ringing[CLIENTS_MAX], ringing_count;
 static uint32_t own_cpu;
 static uint64_t turn_began_ns;
-/* Where the server reads the time of the last look, in nanoseconds: saves it a call. */
-static double *clock_cell;
+
+/* The epoll set of everything else that the server must know of before it serves a call. */
+static int events = -1;
+
+/* What next() tells besides its result, in memory that the server reads without a call. */
+static struct {
+	/* The time of the last look, in nanoseconds. */
+	double now_ns;
+	/* Events: how many, and their keys. They are handled before the next look. */
+	double count;
+	double keys[EVENTS_MAX];
+} *report;
 
 static uint64_t now_ns(void)
 {
@@ -84,28 +103,73 @@ static int take_pending(int index)
 	return NOTHING;
 }
 
-static void forget_hot(int at)
-{
-	struct client *c = &clients[hot[at]];
-
-	c->hot = false;
-	hot[at] = hot[--hot_count];
-}
-
 /* Asks a process to ring from now on. Its pending bits must be looked at afterwards. */
 static void ask_to_ring(struct client *c)
 {
 	__atomic_store_n(&c->header->server.ring_me, 1, __ATOMIC_SEQ_CST);
 }
 
-static void make_hot(int index)
+/* A process may have called, whether recent or not. */
+static void must_look_at(int index)
+{
+	if (!clients[index].rang) {
+		clients[index].rang = true;
+		rung[rung_count++] = index;
+	}
+}
+
+/* Its doorbell woke the event loop. */
+static void on_bell(int index)
+{
+	must_look_at(index);
+	if (!clients[index].rings) {
+		clients[index].rings = true;
+		ringing[ringing_count++] = index;
+	}
+}
+
+/* Reads the doorbells. That can wait until the server has nothing better to do; a ring that came meanwhile is not lost. */
+static void silence(void)
+{
+	while (ringing_count > 0) {
+		int index = ringing[--ringing_count];
+		uint64_t rings;
+
+		clients[index].rings = false;
+		must_look_at(index);
+		if (read(clients[index].bell, &rings, sizeof rings) < 0)
+			continue;
+	}
+}
+
+static void forget_recent(int at)
+{
+	clients[recent[at]].recent = false;
+	recent[at] = recent[--recent_count];
+}
+
+/* From now on the process need not ring: in place of the one that has called least recently, unless all are hot. */
+static void make_recent(int index, uint64_t now)
 {
 	struct client *c = &clients[index];
 
-	if (c->hot || hot_count == HOT_MAX)
-		return;
-	c->hot = true;
-	hot[hot_count++] = index;
+	if (!c->recent && recent_count == RECENT_MAX) {
+		int oldest = 0;
+
+		for (int i = 1; i < recent_count; i++)
+			if (clients[recent[i]].called_ns < clients[recent[oldest]].called_ns)
+				oldest = i;
+		if (now - clients[recent[oldest]].called_ns <= HOT_NS)
+			return;
+		ask_to_ring(&clients[recent[oldest]]);
+		/* It may have called without ringing until now. */
+		must_look_at(recent[oldest]);
+		forget_recent(oldest);
+	}
+	if (!c->recent) {
+		c->recent = true;
+		recent[recent_count++] = index;
+	}
 	__atomic_store_n(&c->header->server.ring_me, 0, __ATOMIC_RELAXED);
 }
 
@@ -124,9 +188,19 @@ static int found(int handle, uint64_t now)
 	struct client *c = &clients[handle / IO_SLOTS];
 
 	c->called_ns = now;
-	make_hot(handle / IO_SLOTS);
+	make_recent(handle / IO_SLOTS, now);
 	publish_cpu(c);
 	return handle;
+}
+
+/* Takes note of everything that has happened until now, as far as there is room to report it. */
+static void collect(void)
+{
+	struct epoll_event ready[EVENTS_MAX];
+	int room = EVENTS_MAX - (int)report->count, n = room > 0 ? epoll_wait(events, ready, room, 0) : 0;
+
+	for (int i = 0; i < n; i++)
+		report->keys[(int)report->count++] = (double)ready[i].data.u64;
 }
 
 /* One look at everybody who may have called: first those who rang, who would wait longest. */
@@ -135,15 +209,15 @@ static int look(uint64_t now)
 	static unsigned turn;
 
 	while (rung_count > 0) {
-		int index = rung[rung_count - 1], handle = clients[index].header ? take_pending(index) : NOTHING;
+		int index = rung[rung_count - 1], handle = take_pending(index);
 
 		if (handle >= 0)
 			return found(handle, now);
 		clients[index].rang = false;
 		rung_count--;
 	}
-	for (int i = 0; i < hot_count; i++) {
-		int handle = take_pending(hot[(turn + (unsigned)i) % (unsigned)hot_count]);
+	for (int i = 0; i < recent_count; i++) {
+		int handle = take_pending(recent[(turn + (unsigned)i) % (unsigned)recent_count]);
 
 		if (handle >= 0) {
 			turn++;
@@ -153,14 +227,14 @@ static int look(uint64_t now)
 	return NOTHING;
 }
 
-/* Cools processes down; says whether one is left that is worth waiting for, and whether all of those share our processor. */
+/* Whether a process is hot, and whether all of those share our processor. */
 static bool worth_waiting(uint64_t now, bool *same_cpu)
 {
 	bool worth = false;
 
 	*same_cpu = true;
-	for (int i = hot_count - 1; i >= 0; i--) {
-		struct client *c = &clients[hot[i]];
+	for (int i = 0; i < recent_count; i++) {
+		struct client *c = &clients[recent[i]];
 
 		if (now - c->called_ns > HOT_NS)
 			continue;
@@ -175,12 +249,11 @@ static bool worth_waiting(uint64_t now, bool *same_cpu)
 /* Before sleeping: everybody must ring from now on, and whoever called meanwhile is served first. */
 static int go_to_sleep(uint64_t now)
 {
-	for (int i = hot_count - 1; i >= 0; i--) {
-		int index = hot[i];
+	for (int i = 0; i < recent_count; i++) {
+		int handle;
 
-		forget_hot(i);
-		ask_to_ring(&clients[index]);
-		int handle = take_pending(index);
+		ask_to_ring(&clients[recent[i]]);
+		handle = take_pending(recent[i]);
 		if (handle >= 0)
 			return found(handle, now);
 	}
@@ -190,32 +263,39 @@ static int go_to_sleep(uint64_t now)
 /*
  * The next slot that waits for the server; NOTHING when it may sleep; COME_BACK
  * when the event loop must have its turn first.
+ *
+ * What a call answers may depend on what happened before it, such as a file being
+ * closed. So events are collected after its pending bit was seen.
  */
-static int wait_for_call(void)
+static int wait_for_call(uint64_t now)
 {
-	uint64_t now = now_ns();
+	int handle;
 
+	report->count = 0;
 	own_cpu = (uint32_t)sched_getcpu();
 	if (turn_began_ns == 0)
 		turn_began_ns = now;
-	for (unsigned looks = 1;; looks++) {
+	for (unsigned looks = 0; (handle = look(now)) == NOTHING; looks++) {
 		bool same_cpu;
-		int handle;
 
+		report->now_ns = (double)now;
 		if (now - turn_began_ns > TURN_NS) {
 			turn_began_ns = 0;
+			silence();
 			return COME_BACK;
 		}
-		handle = look(now);
-		if (handle >= 0) {
-			*clock_cell = (double)now;
-			return handle;
-		}
 		if (!worth_waiting(now, &same_cpu)) {
+			if (ringing_count > 0) {
+				silence();
+				continue;
+			}
 			handle = go_to_sleep(now);
-			if (handle == NOTHING)
-				turn_began_ns = 0;
-			return handle;
+			if (handle != NOTHING)
+				break;
+			turn_began_ns = 0;
+			/* It was perhaps an event that woke the server. */
+			collect();
+			return NOTHING;
 		}
 		if (same_cpu)
 			sched_yield();
@@ -226,19 +306,28 @@ static int wait_for_call(void)
 			own_cpu = (uint32_t)sched_getcpu();
 		}
 	}
+	report->now_ns = (double)now;
+	collect();
+	return handle;
 }
 
-/* shareClock(buffer): an ArrayBuffer of 8 bytes that next() keeps up to date. */
-static napi_value share_clock(napi_env env, napi_callback_info info)
+/*
+ * start(report): makes the set of events and returns its descriptor. `report` is
+ * an ArrayBuffer of EVENTS_MAX + 2 doubles, for what next() tells.
+ */
+static napi_value start(napi_env env, napi_callback_info info)
 {
 	napi_value argv[1];
 	size_t argc = 1, length;
 	static napi_ref keep;
 
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
-	napi_get_arraybuffer_info(env, argv[0], (void **)&clock_cell, &length);
+	napi_get_arraybuffer_info(env, argv[0], (void **)&report, &length);
+	if (length < sizeof *report)
+		return number(env, -EINVAL);
 	napi_create_reference(env, argv[0], 1, &keep);
-	return NULL;
+	events = epoll_create1(EPOLL_CLOEXEC);
+	return outcome(env, events);
 }
 
 /* next(handle, state): publishes the new state of a slot, if handle is one, and waits for a call. */
@@ -247,14 +336,29 @@ static napi_value next(napi_env env, napi_callback_info info)
 	napi_value argv[2], out;
 	size_t argc = 2;
 	int32_t handle = NOTHING, state = 0;
+	uint64_t now;
 
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
 	napi_get_value_int32(env, argv[0], &handle);
 	napi_get_value_int32(env, argv[1], &state);
 	if (handle >= 0)
 		publish(handle, (uint32_t)state);
-	napi_create_int32(env, wait_for_call(), &out);
+	now = now_ns();
+	/* The program has its turn only now: how long the call took does not make it cold. */
+	if (handle >= 0)
+		clients[handle / IO_SLOTS].called_ns = now;
+	napi_create_int32(env, wait_for_call(now), &out);
 	return out;
+}
+
+/* collect(): for events that there was no room for. */
+static napi_value collect_more(napi_env env, napi_callback_info info)
+{
+	(void)env;
+	(void)info;
+	report->count = 0;
+	collect();
+	return NULL;
 }
 
 /* answer(handle, state): publishes the new state of a slot. */
@@ -267,33 +371,23 @@ static napi_value answer(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* rang(index): a process wrote its doorbell. */
-static napi_value rang(napi_env env, napi_callback_info info)
-{
-	double a[1];
-	int index;
-
-	numbers(env, info, a, 1);
-	index = (int)a[0];
-	if (!clients[index].rang && clients[index].header) {
-		clients[index].rang = true;
-		rung[rung_count++] = index;
-	}
-	return NULL;
-}
-
-/* addClient(region, flags): makes a process known by its mapped region. Returns its index, or -ENOSPC. */
+/*
+ * addClient(region, bell, flags, call): makes a process known by its mapped region
+ * and its doorbell, which calls when it rings. Returns its index, or -ENOSPC.
+ */
 static napi_value add_client(napi_env env, napi_callback_info info)
 {
-	napi_value argv[2];
-	size_t argc = 2, length;
+	napi_value argv[4];
+	size_t argc = 4, length;
 	void *region;
 	uint32_t flags = 0;
+	int32_t bell = -1;
 	int index = 0;
 
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
 	napi_get_arraybuffer_info(env, argv[0], &region, &length);
-	napi_get_value_uint32(env, argv[1], &flags);
+	napi_get_value_int32(env, argv[1], &bell);
+	napi_get_value_uint32(env, argv[2], &flags);
 	while (index < CLIENTS_MAX && clients[index].header)
 		index++;
 	if (index == CLIENTS_MAX || length < IO_REGION_SIZE)
@@ -301,12 +395,14 @@ static napi_value add_client(napi_env env, napi_callback_info info)
 	clients[index] = (struct client){
 		.header = region,
 		.slots = (struct io_slot *)((char *)region + IO_PAGE),
+		.bell = bell,
+		.watcher = watch_descriptor(env, bell, argv[3], on_bell, index),
 	};
 	clients[index].header->server = (struct io_server_line){ .protocol = IOCTOPUS_PROTOCOL, .ring_me = 1, .flags = flags };
 	return number(env, index);
 }
 
-/* removeClient(index): before its region is unmapped. */
+/* removeClient(index): before its region is unmapped and its doorbell closed. */
 static napi_value remove_client(napi_env env, napi_callback_info info)
 {
 	double a[1];
@@ -314,12 +410,16 @@ static napi_value remove_client(napi_env env, napi_callback_info info)
 
 	numbers(env, info, a, 1);
 	index = (int)a[0];
-	for (int i = hot_count - 1; i >= 0; i--)
-		if (hot[i] == index)
-			forget_hot(i);
+	for (int i = recent_count - 1; i >= 0; i--)
+		if (recent[i] == index)
+			forget_recent(i);
 	for (int i = rung_count - 1; i >= 0; i--)
 		if (rung[i] == index)
 			rung[i] = rung[--rung_count];
+	for (int i = ringing_count - 1; i >= 0; i--)
+		if (ringing[i] == index)
+			ringing[i] = ringing[--ringing_count];
+	stop_watching(clients[index].watcher);
 	clients[index] = (struct client){ 0 };
 	return NULL;
 }
@@ -327,7 +427,7 @@ static napi_value remove_client(napi_env env, napi_callback_info info)
 napi_value init_ring(napi_env env, napi_value exports)
 {
 	static const struct method methods[] = {
-		{ "next", next }, { "shareClock", share_clock }, { "answer", answer }, { "rang", rang }, { "addClient", add_client }, { "removeClient", remove_client },
+		{ "start", start }, { "next", next }, { "collect", collect_more }, { "answer", answer }, { "addClient", add_client }, { "removeClient", remove_client },
 	};
 
 	return EXPORT(env, exports, methods);

@@ -20,9 +20,11 @@
 #include <time.h>
 
 /* A caller that did not ring spins so long before it sleeps. */
-#define SPIN_NS 20000
+#define SPIN_NS 50000
 /* A caller on the server's processor yields so often before it sleeps. */
 #define YIELDS 20
+/* One that rang a server on its own processor yields so often: the server may answer in that time. */
+#define YIELDS_AFTER_RING 3
 /* How often a sleeper looks whether the server is still there. */
 #define SLICE_NS 50000000
 /* Our descriptors sit below this number or the limit, out of the program's way. */
@@ -276,30 +278,37 @@ static bool has_changed(struct io_slot *slot, uint32_t from)
 	return __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != from;
 }
 
+static bool shares_cpu(struct io_slot *slot)
+{
+	return publish_cpu(slot) == __atomic_load_n(&server.header->server.cpu, __ATOMIC_RELAXED);
+}
+
+/* Lets the server run in our place. */
+static bool yield(struct io_slot *slot, uint32_t from, int times)
+{
+	while (!has_changed(slot, from)) {
+		if (times-- == 0 || !shares_cpu(slot))
+			return false;
+		raw(SYS_sched_yield);
+	}
+	return true;
+}
+
 /* Waits awake, as long as that can pay. */
 static bool spin(struct io_slot *slot, uint32_t from)
 {
-	uint64_t began = 0;
-	int yields = 0;
+	uint64_t began = now_ns();
 
-	for (unsigned i = 0;; i++) {
-		if (has_changed(slot, from))
-			return true;
+	for (unsigned i = 1; !has_changed(slot, from); i++) {
 		if (i % 16 == 0) {
-			if (publish_cpu(slot) == __atomic_load_n(&server.header->server.cpu, __ATOMIC_RELAXED)) {
-				if (yields++ == YIELDS)
-					return false;
-				raw(SYS_sched_yield);
-				i = UINT32_MAX;
-				continue;
-			}
-			if (i == 0)
-				began = now_ns();
-			else if (now_ns() - began > SPIN_NS)
+			if (shares_cpu(slot))
+				return yield(slot, from, YIELDS);
+			if (now_ns() - began > SPIN_NS)
 				return false;
 		}
 		relax();
 	}
+	return true;
 }
 
 static bool is_server_gone(void)
@@ -338,7 +347,7 @@ static bool exchange(int index, uint32_t state)
 		raw(SYS_write, server.bell, &one, sizeof one);
 		rang = true;
 	}
-	if (!rang && spin(slot, state))
+	if (shares_cpu(slot) ? yield(slot, state, rang ? YIELDS_AFTER_RING : YIELDS) : !rang && spin(slot, state))
 		return true;
 	return sleep_until_changed(slot, state);
 }

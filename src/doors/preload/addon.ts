@@ -20,14 +20,25 @@ export const NOTHING = -1;
 /** Let the event loop run, then ask again. */
 export const COME_BACK = -2;
 
+/** Events that are reported at a time. */
+export const EVENTS_MAX = 64;
+export const REPORT_SIZE = EVENTS_MAX + 2;
+
 /** The native addon (native-shims/addon). A result below 0 is a negated errno. */
 export interface Addon {
-  /** @param buffer of 8 bytes where {@link next} keeps the host's monotonic time in nanoseconds, as a double */
-  shareClock(buffer: ArrayBuffer): void;
-  addClient(region: ArrayBuffer, flags: number): number;
+  /**
+   * Makes the set of events that the server must know of before it serves a call.
+   *
+   * @param report {@link REPORT_SIZE} doubles, which {@link next} and {@link collect} fill: the host's monotonic time in nanoseconds,
+   *   how many events there were, their keys
+   * @returns the set's descriptor, readable when something has happened
+   */
+  start(report: ArrayBuffer): number;
+  /** @param call when the process has rung its doorbell */
+  addClient(region: ArrayBuffer, bell: number, flags: number, call: () => void): number;
   removeClient(index: number): void;
-  /** A process wrote its doorbell. */
-  rang(index: number): void;
+  /** Reports events that there was no room for. */
+  collect(): void;
   /** Publishes a slot's new state, unless it is {@link NOTHING}, and finds the next slot that waits for the server. */
   next(slot: number, state: number): number;
   /** Publishes a slot's new state. */
@@ -46,7 +57,6 @@ export interface Addon {
   /** Pairs of watch and mask. */
   watchEvents(inotify: number): number[] | null;
   event(): number;
-  drainEvent(fd: number): number;
   now(): number;
   raiseFileLimit(): number;
 
@@ -57,11 +67,8 @@ export interface Addon {
 
   onReadable(fd: number, call: () => void): Watcher;
   stop(watcher: Watcher): void;
-  epoll(): number;
   epollAdd(epoll: number, fd: number, events: number, key: number): number;
   epollDelete(epoll: number, fd: number): number;
-  /** Keys of what is ready now. */
-  epollLook(epoll: number): number[] | null;
 }
 
 /** Loads the addon that the build made. @throws Error when it was not built: there was no C compiler */

@@ -14,7 +14,7 @@ import {
   type System,
 } from '../../kernel/index.ts';
 import type { Machine, Pacer } from '../../machine/index.ts';
-import { type Addon, COME_BACK, must, NOTHING, type Watcher } from './addon.ts';
+import { type Addon, COME_BACK, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
 import { Client } from './client.ts';
 import { NativeFiles } from './native-files.ts';
 import * as protocol from './protocol.ts';
@@ -24,10 +24,12 @@ import type { Slot } from './slot.ts';
 const EPOLLIN = 0x1;
 const EPOLLRDHUP = 0x2000;
 
-/** Keys in the set of what can end: the inodes' events, then two per client. */
+/** Keys in the set of events: the watched inodes, the listening socket, then two per client. */
 const KEY_FILES = 0;
-const keyOfProcess = (index: number) => 1 + 2 * index;
-const keyOfSocket = (index: number) => 2 + 2 * index;
+const KEY_LISTENER = 1;
+const keyOfProcess = (index: number) => 2 + 2 * index;
+const keyOfSocket = (index: number) => 3 + 2 * index;
+const indexOfKey = (key: number) => Math.floor((key - 2) / 2);
 
 export interface PreloadServerOptions {
   readonly addon: Addon;
@@ -65,9 +67,10 @@ export class PreloadServer {
   readonly folder: string;
   readonly #pacer: Pacer;
   readonly #listener: number;
-  readonly #ends: number;
-  readonly #watchers: Watcher[] = [];
-  readonly #bells = new Map<Client, Watcher>();
+  /** What has happened outside, and the time of the last look: see {@link Addon.start}. */
+  readonly #report = new Float64Array(REPORT_SIZE);
+  readonly #events: number;
+  readonly #watcher: Watcher;
   readonly #clients = new Map<number, Client>();
   readonly #pathsFile: number;
   #pathsGeneration = 0;
@@ -78,15 +81,13 @@ export class PreloadServer {
   readonly #unannounced = new Map<Slot, { readonly call: Call; readonly coroutine: Coroutine<unknown> }>();
   #isServing = false;
   #isClosed = false;
-  /** The host's time at the last look. */
-  readonly #time = new Float64Array(1);
 
   constructor({ addon, machine, pacer }: PreloadServerOptions) {
     this.addon = addon;
     this.system = machine.system;
     this.#pacer = pacer;
     addon.raiseFileLimit();
-    addon.shareClock(this.#time.buffer as ArrayBuffer);
+    this.#events = must(addon.start(this.#report.buffer as ArrayBuffer), 'epoll_create');
     this.files = new NativeFiles(addon);
     this.foreignFile = new File(this.system, {
       ops: {},
@@ -100,10 +101,9 @@ export class PreloadServer {
     this.#publishPaths();
     this.system.devices.onChange = () => this.#publishPaths();
     this.#listener = must(addon.listen(join(this.folder, 'socket')), 'listening');
-    this.#ends = must(addon.epoll(), 'epoll_create');
-    must(addon.epollAdd(this.#ends, this.files.events, EPOLLIN, KEY_FILES), 'epoll_ctl');
-    this.#watchers.push(addon.onReadable(this.#listener, () => this.#accept()));
-    this.#watchers.push(addon.onReadable(this.#ends, () => this.#turn()));
+    must(addon.epollAdd(this.#events, this.files.events, EPOLLIN, KEY_FILES), 'epoll_ctl');
+    must(addon.epollAdd(this.#events, this.#listener, EPOLLIN, KEY_LISTENER), 'epoll_ctl');
+    this.#watcher = addon.onReadable(this.#events, () => this.#turn());
   }
 
   /** What a program needs in its environment to find the server: the value of IOCTOPUS_DOOR. */
@@ -119,13 +119,13 @@ export class PreloadServer {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const watcher of this.#watchers) this.addon.stop(watcher);
+    this.addon.stop(this.#watcher);
     for (const client of this.clients) this.#drop(client);
     this.system.scheduler.runReady();
     this.files.close();
     this.foreignFile.put();
     this.system.scheduler.runReady();
-    for (const fd of [this.#listener, this.#ends]) this.addon.close(fd);
+    for (const fd of [this.#listener, this.#events]) this.addon.close(fd);
     this.system.devices.onChange = undefined;
     closeSync(this.#pathsFile);
     rmSync(this.folder, { recursive: true, force: true });
@@ -147,14 +147,15 @@ export class PreloadServer {
   #turn(): void {
     if (this.#isServing || this.#isClosed) return;
     this.#isServing = true;
-    this.#pacer.catchUp();
-    this.#drainEnds();
-    this.system.scheduler.runReady();
-    let slot = this.#next();
-    while (slot >= 0) {
-      this.#serve(slot);
+    let slot: number;
+    do {
       slot = this.#next();
-    }
+      this.#pacer.catchUpTo(this.#report[0] as number);
+      const isCalled = this.#takeEvents();
+      if (slot >= 0) this.#serve(slot);
+      // Last: a new process may get the number of one that has just ended.
+      if (isCalled) this.#accept();
+    } while (slot >= 0 || this.#held !== NOTHING);
     this.#isServing = false;
     if (slot === COME_BACK) setImmediate(() => this.#turn());
   }
@@ -168,14 +169,11 @@ export class PreloadServer {
   #serve(number: number): void {
     const client = this.#clients.get(Math.floor(number / protocol.IO_SLOTS));
     if (client === undefined) return;
-    this.#pacer.catchUpTo(this.#time[0] as number);
     const slot = client.slot(number % protocol.IO_SLOTS);
     if (slot.state === 'asking') {
       slot.replied();
     } else if (slot.state === 'idle') {
-      // What a call answers may depend on a file having been released by whoever closed it just before.
-      this.#drainEnds();
-      if (client.isAlive) this.#begin(slot);
+      this.#begin(slot);
     }
     if (this.system.scheduler.ready > 0) this.system.scheduler.runReady();
     if (this.#unannounced.size > 0) this.#announce(slot);
@@ -272,49 +270,48 @@ export class PreloadServer {
       const file = must(this.addon.memfd('ioctopus-region', protocol.IO_REGION_SIZE), 'memfd_create');
       const region = this.addon.map(file, protocol.IO_REGION_SIZE) as ArrayBuffer;
       const bell = must(this.addon.event(), 'eventfd');
-      const index = this.addon.addClient(region, this.system.tracer === undefined ? 0 : protocol.IO_REPORT_LOCAL);
+      const flags = this.system.tracer === undefined ? 0 : protocol.IO_REPORT_LOCAL;
+      const index = this.addon.addClient(region, bell, flags, () => this.#turn());
       if (index >= 0) {
         const client = new Client(this, connection, { index, region, bell });
         this.#clients.set(index, client);
-        this.addon.epollAdd(this.#ends, client.pidfd, EPOLLIN, keyOfProcess(index));
-        this.addon.epollAdd(this.#ends, client.socket, EPOLLRDHUP, keyOfSocket(index));
-        this.#bells.set(
-          client,
-          this.addon.onReadable(bell, () => this.#onBell(client)),
-        );
+        this.addon.epollAdd(this.#events, client.pidfd, EPOLLIN, keyOfProcess(index));
+        this.addon.epollAdd(this.#events, client.socket, EPOLLRDHUP, keyOfSocket(index));
         this.addon.send(client.socket, file, bell);
+      } else {
+        this.addon.unmap(region);
+        for (const fd of [bell, connection.socket, connection.pidfd]) this.addon.close(fd);
       }
       this.addon.close(file);
     }
   }
 
-  #onBell(client: Client): void {
-    this.addon.drainEvent(client.bell);
-    this.addon.rang(client.index);
-    this.#turn();
-  }
-
-  /** Takes note of files, processes and connections that have ended by now. */
-  #drainEnds(): void {
-    for (let keys = this.addon.epollLook(this.#ends); keys !== null; keys = this.addon.epollLook(this.#ends)) {
-      for (const key of keys) {
+  /** Takes note of files, processes and connections that have ended by now. @returns whether somebody connects */
+  #takeEvents(): boolean {
+    let isCalled = false;
+    for (let count = this.#report[1] as number; count > 0; count = this.#report[1] as number) {
+      for (const key of this.#report.subarray(2, 2 + count)) {
         if (key === KEY_FILES) {
           this.files.drain();
+        } else if (key === KEY_LISTENER) {
+          isCalled = true;
         } else {
-          const client = this.#clients.get(Math.floor((key - 1) / 2));
+          const client = this.#clients.get(indexOfKey(key));
           if (client !== undefined) this.#drop(client);
         }
       }
+      this.#report[1] = 0;
       if (this.system.scheduler.ready > 0) this.system.scheduler.runReady();
+      if (count === EVENTS_MAX) this.addon.collect();
     }
+    return isCalled;
   }
 
   #drop(client: Client): void {
     this.#clients.delete(client.index);
-    this.addon.epollDelete(this.#ends, client.pidfd);
-    this.addon.epollDelete(this.#ends, client.socket);
-    this.addon.stop(this.#bells.get(client) as Watcher);
-    this.#bells.delete(client);
+    if (Math.floor(this.#held / protocol.IO_SLOTS) === client.index) this.#held = NOTHING;
+    this.addon.epollDelete(this.#events, client.pidfd);
+    this.addon.epollDelete(this.#events, client.socket);
     client.end();
     this.addon.removeClient(client.index);
     this.addon.unmap(client.region);
