@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url';
+import { withPrograms } from './program.ts';
+import { compare, type Row, time } from './row.ts';
+
+/** Calls of a TypeScript program, in one process with what they are compared with. */
+export async function* inProcessRows(): AsyncGenerator<Row> {
+  const command = [process.execPath, fileURLToPath(new URL('in-process.mjs', import.meta.url))];
+  yield* await withPrograms(
+    { node: command },
+    async ({ node }): Promise<Row[]> => [
+      {
+        name: 'in process: DMA_BUF_IOCTL_SYNC',
+        baseline: 'memfs readSync of 16 bytes',
+        target: 1,
+        measured: await compare(
+          () => node.round({ name: 'sync', samples: 400 }),
+          () => node.round({ name: 'memfs', samples: 400 }),
+        ),
+      },
+      { name: 'in process: open + close of a heap', measured: await time(() => node.round({ name: 'open', samples: 100 })) },
+      { name: 'in process: ALLOC of 4 KiB + close', measured: await time(() => node.round({ name: 'alloc', samples: 100 })) },
+    ],
+  );
+}

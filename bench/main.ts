@@ -1,0 +1,42 @@
+/**
+ * How long calls take, next to what they could be replaced by. Targets are ratios: they hold on any machine, times do not.
+ *
+ * `npm run bench` prints a row for each call; exit status 1 says that a target was missed. `npm run bench -- --json`: the same as JSON.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { inProcessRows } from './in-process-rows.ts';
+import { host, usableCpus } from './machine.ts';
+import { nativeRows } from './native-rows.ts';
+import { compileAll } from './program.ts';
+import { formatHost, formatJson, formatRow, heading } from './report.ts';
+import { type Row, verdictOf } from './row.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
+
+const programs = mkdtempSync(join(tmpdir(), 'ioctopus-bench-'));
+process.on('exit', () => rmSync(programs, { recursive: true, force: true }));
+// Programs end by themselves at the end of their input.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+
+async function* allRows(): AsyncGenerator<Row> {
+  yield* inProcessRows();
+  yield* nativeRows({ programs, cli: join(root, 'dist/doors/cli/main.js'), cpus: usableCpus() });
+}
+
+execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', process.stderr.fd, process.stderr.fd] });
+compileAll(fileURLToPath(new URL('native', import.meta.url)), programs);
+
+if (!json) console.log(`${formatHost(host())}\n\n${heading}`);
+const rows: Row[] = [];
+for await (const row of allRows()) {
+  rows.push(row);
+  if (!json) console.log(formatRow(row));
+}
+if (json) console.log(formatJson(host(), rows));
+process.exitCode = rows.some((row) => verdictOf(row) === 'missed') ? 1 : 0;

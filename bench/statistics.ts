@@ -1,0 +1,13 @@
+/** Where the middle of some measurements lies, and how far they scatter. */
+export interface Quantiles {
+  readonly median: number;
+  readonly p10: number;
+  readonly p90: number;
+}
+
+/** Quantiles of at least one value. */
+export function quantiles(values: readonly number[]): Quantiles {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] as number;
+  return { median: at(0.5), p10: at(0.1), p90: at(0.9) };
+}
