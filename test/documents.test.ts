@@ -1,0 +1,38 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { root } from './support/paths.ts';
+
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const documents = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+  (path) => path.endsWith('.md') && !/(^|\/)node_modules\//.test(path),
+);
+/** As GitHub makes them. */
+const anchors = (text: string) =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    (heading as string)
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+describe('the documents', () => {
+  test.each(documents)('links in %s lead somewhere', (path) => {
+    for (const [, target = '', anchor] of read(path).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const file = target === '' ? path : join(dirname(path), target);
+      expect(existsSync(join(root, file)), `${path} links to ${target}`).toBe(true);
+      if (anchor !== undefined) expect(anchors(read(file)), `${path} links to a heading of ${file}`).toContain(anchor);
+    }
+  });
+
+  test('the example in the README is one that the tests run', () => {
+    const [, path, code] = read('README.md').match(/<!-- (.*) -->\n```ts\n(.*?)```/s) ?? [];
+    expect(code).toBe(read(path as string));
+  });
+
+  test('the commands in the README exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const named = [...read('README.md').matchAll(/npm run (\w+)/g)].map(([, name]) => name);
+    expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
+  });
+});
