@@ -16,6 +16,7 @@ export default defineConfig({
     ],
   },
   test: {
+    reporters: ['default', './test/support/not-run-reporter.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // Two processors: one for a server, one for its programs.

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, copyFileSync, readdirSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { compile, hasCompiler, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
+import { compile, hasCompiler, temporaryFolder } from '../support/compiler.ts';
 import { root } from '../support/paths.ts';
 import { runNative } from '../support/run.ts';
 
@@ -12,7 +12,7 @@ const program = (name: string, ...flags: string[]) =>
 
 const ours = () => readdirSync(tmpdir()).filter((name) => /^ioctopus-\w{6}$/.test(name));
 
-describe('ioctopus run', () => {
+describe.skipIf(!hasCompiler)('ioctopus run', () => {
   test('the program’s exit status is its own', async () => {
     expect((await runNative(['sh', '-c', 'exit 7'])).status).toBe(7);
     expect((await runNative(['sh', '-c', 'kill -9 $$'])).status).toBe(128 + 9);
@@ -38,7 +38,7 @@ describe('ioctopus run', () => {
     expect(await runNative(command, { options })).toEqual({ status: 125, stdout: '', stderr: `ioctopus: ${message}\n` });
   });
 
-  testWithCompiler('a static program is refused by name', async () => {
+  test('a static program is refused by name', async () => {
     const path = program('undisturbed', '-static');
     expect(await runNative([path])).toEqual({
       status: 125,
@@ -47,12 +47,12 @@ describe('ioctopus run', () => {
     });
   });
 
-  testWithCompiler('so is one of another C library', async () => {
+  test('so is one of another C library', async () => {
     const path = program('undisturbed', '-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1', '-O0');
     expect((await runNative([path])).stderr).toBe(`ioctopus: ${path}: uses /lib/ld-musl-x86_64.so.1, not the GNU C library\n`);
   });
 
-  test.skipIf(!hasCompiler || process.getuid?.() !== 0)('and one that changes the user', async () => {
+  test.skipIf(process.getuid?.() !== 0)('and one that changes the user', async () => {
     const path = join(folder, 'setuid');
     copyFileSync(program('undisturbed'), path);
     chownSync(path, 1000, 1000);
@@ -70,14 +70,14 @@ describe('ioctopus run', () => {
     expect((await runNative([script])).stderr).toBe('ioctopus: /no/such/interpreter: not found\n');
   });
 
-  testWithCompiler('a program that uses no node finds itself as without us', async () => {
+  test('a program that uses no node finds itself as without us', async () => {
     const path = program('undisturbed');
     const { stdout } = await runNative([path]);
     const { stdout: plain } = await runNative(['env', '-u', 'IOCTOPUS_DOOR', '-u', 'LD_PRELOAD', path]);
     expect(stdout).toBe(plain);
   });
 
-  testWithCompiler('one that uses a node still gets the lowest descriptors', async () => {
+  test('one that uses a node still gets the lowest descriptors', async () => {
     const { stdout } = await runNative([program('undisturbed'), '/dev/dma_heap/system']);
     expect(stdout).toMatch(/next descriptors: 4 5/);
     expect(stdout).toMatch(/proc\/self\/task: 1/);
