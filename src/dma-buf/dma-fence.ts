@@ -1,5 +1,5 @@
 import { errno } from '../abi/index.ts';
-import { type Kernel, type System, type Tracked, type WaitOptions, WaitQueue, wait } from '../kernel/index.ts';
+import { Counted, type Kernel, type System, type WaitOptions, WaitQueue, wait } from '../kernel/index.ts';
 
 /** What kind of fence it is, as `struct dma_fence_ops`. */
 export interface DmaFenceOps {
@@ -33,7 +33,7 @@ export interface DmaFenceDescription {
  * Invariants: (1) unsignalled becomes signalled and never goes back; (2) callbacks run once, in the order they were added, at that
  * moment; (3) `error` is only meaningful once signalled and never changes after; (4) `timestamp_ns` is set exactly when signalled.
  */
-export class DmaFence implements Tracked {
+export class DmaFence extends Counted {
   readonly kind = 'fence';
   readonly system: System;
   readonly ops: DmaFenceOps;
@@ -48,11 +48,11 @@ export class DmaFence implements Tracked {
   #signaledByDriver = false;
   #signalingEnabled = false;
   #callbacks: Set<DmaFenceCallback> | undefined;
-  #count = 1;
   readonly #tracked: boolean;
 
   /** dma_fence_init. @param tracked whether it counts as a leak when it is left at shutdown */
   constructor(system: System, description: DmaFenceDescription, tracked = true) {
+    super();
     this.system = system;
     this.ops = description.ops;
     this.context = description.context;
@@ -62,16 +62,8 @@ export class DmaFence implements Tracked {
     if (tracked) system.ledger.add(this);
   }
 
-  get(): this {
-    if (this.#count === 0) throw new Error(`get of ${this.describe()} after its last put`);
-    this.#count++;
-    return this;
-  }
-
   /** The last put of an unsignalled fence that somebody still waits for signals it with EDEADLK, so that nobody hangs. */
-  put(): void {
-    if (this.#count === 0) throw new Error(`put of ${this.describe()} after its last put`);
-    if (--this.#count > 0) return;
+  protected released(): void {
     if (!this.#signaled && (this.#callbacks?.size ?? 0) > 0) {
       this.system.findings.report('fence-released-unsignalled', `${this.describe()} was released while somebody waits for it`);
       this.error = -errno.EDEADLK;
@@ -95,7 +87,7 @@ export class DmaFence implements Tracked {
    * @param timestamp_ns virtual time of the event; now when left out
    */
   signal(timestamp_ns = this.system.now()): void {
-    if (this.#count === 0) throw new Error(`signal of ${this.describe()} after its last put`);
+    this.assertHeld('signal');
     if (this.#signaledByDriver) this.system.findings.report('fence-signalled-twice', `${this.describe()} was signalled again`);
     this.#signaledByDriver = true;
     this.#complete(timestamp_ns);

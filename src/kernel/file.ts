@@ -1,8 +1,8 @@
 import { type AnyRequest, Errno } from '../abi/index.ts';
 import { O_ACCMODE, O_NONBLOCK, O_PATH } from '../abi/uapi/index.ts';
 import { isKernel, type Kernel, type MaybeKernel } from './colour.ts';
+import { Counted } from './counted.ts';
 import type { Inode } from './inode.ts';
-import type { Tracked } from './ledger.ts';
 import type { MemoryObject } from './memory-object.ts';
 import type { PollTable } from './poll.ts';
 import type { System } from './system.ts';
@@ -87,10 +87,9 @@ function accessBits(flags: number): number {
 /**
  * An open file, as `struct file`: shared by every descriptor that dup, fork or a socket made of it.
  *
- * Invariants: (1) the count is the number of descriptors, mappings, messages in flight and kernel users that hold it; (2) release
- * runs exactly once, when the count becomes 0; (3) a file with count 0 is never used again.
+ * Its holders are descriptors, mappings, messages in flight and kernel users. The operation `release` runs when the last one lets go.
  */
-export class File<P = any> implements Tracked {
+export class File<P = any> extends Counted {
   readonly kind = 'file';
   readonly system: System;
   readonly ops: FileOperations<P>;
@@ -104,9 +103,9 @@ export class File<P = any> implements Tracked {
   signal = 0;
   readonly memory: MemoryObject | undefined;
   readonly #path: () => string;
-  #count = 1;
 
   constructor(system: System, description: FileDescription<P>) {
+    super();
     this.system = system;
     this.ops = description.ops;
     this.inode = description.inode;
@@ -123,37 +122,22 @@ export class File<P = any> implements Tracked {
     system.ledger.add(this);
   }
 
-  /** References now. */
-  get count(): number {
-    return this.#count;
-  }
-
   /** What a link in /proc/self/fd says. */
   get path(): string {
     return this.#path();
   }
 
-  /** One more user. */
-  get(): this {
-    if (this.#count === 0) throw new Error(`get of ${this.describe()} after its last put`);
-    this.#count++;
-    return this;
-  }
-
-  /** One user less; the last one releases. */
-  put(): void {
-    if (this.#count === 0) throw new Error(`put of ${this.describe()} after its last put`);
-    if (--this.#count > 0) return;
+  protected released(): void {
     this.system.ledger.remove(this);
-    if ((this.mode & FMODE_PATH) !== 0) return;
+    if ((this.mode & FMODE_PATH) !== 0 || (this.mode & FMODE_OPENED) === 0) return;
     const release = this.ops.release?.(this);
     if (isKernel(release as MaybeKernel<void>)) this.system.defer(`release of ${this.path}`, release as Kernel<void>);
   }
 
   /** Forgets a file whose open failed: it is not released. */
   abandon(): void {
-    this.#count = 0;
-    this.system.ledger.remove(this);
+    this.mode &= ~FMODE_OPENED;
+    this.put();
   }
 
   /** nonseekable_open and stream_open: no position, so pread and pwrite are ESPIPE. For `open` operations. */

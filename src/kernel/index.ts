@@ -4,6 +4,7 @@ export type { IoVector, MapRequest, ReceivedMessage } from './calls/index.ts';
 export * as calls from './calls/index.ts';
 export { Clock, type ScheduledEvent } from './clock.ts';
 export { finish, isKernel, type Kernel, type MaybeKernel } from './colour.ts';
+export { Counted } from './counted.ts';
 export { type Credentials, inGroup, isCapable, ROOT } from './credentials.ts';
 export { type CharacterRegion, Devices, MISC_MAJOR, type MiscDevice, type NodeMaker } from './devices.ts';
 export { type Descriptors, FdTable } from './fd-table.ts';

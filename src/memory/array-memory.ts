@@ -1,16 +1,16 @@
 import { PAGE_SIZE } from '../abi/uapi/index.ts';
-import type { Ledger, MemoryObject, MemoryProvider, Tracked } from '../kernel/index.ts';
+import { Counted, type Ledger, type MemoryObject, type MemoryProvider } from '../kernel/index.ts';
 
 /** Memory in an ArrayBuffer of this process, made when somebody first looks. */
-class ArrayMemory implements MemoryObject, Tracked {
+class ArrayMemory extends Counted implements MemoryObject {
   readonly kind = 'memory';
   readonly size: number;
   readonly #name: string;
   readonly #ledger: Ledger;
   #bytes: Uint8Array | undefined;
-  #count = 1;
 
   constructor(size: number, name: string, ledger: Ledger) {
+    super();
     this.size = size;
     this.#name = name;
     this.#ledger = ledger;
@@ -18,20 +18,12 @@ class ArrayMemory implements MemoryObject, Tracked {
   }
 
   bytes(): Uint8Array {
-    if (this.#count === 0) throw new Error(`use of ${this.describe()} after its last put`);
+    this.assertHeld('use');
     this.#bytes ??= new Uint8Array(this.size);
     return this.#bytes;
   }
 
-  get(): this {
-    if (this.#count === 0) throw new Error(`get of ${this.describe()} after its last put`);
-    this.#count++;
-    return this;
-  }
-
-  put(): void {
-    if (this.#count === 0) throw new Error(`put of ${this.describe()} after its last put`);
-    if (--this.#count > 0) return;
+  protected released(): void {
     this.#bytes = undefined;
     this.#ledger.remove(this);
   }

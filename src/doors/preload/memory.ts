@@ -1,5 +1,5 @@
 import { PAGE_SIZE } from '../../abi/uapi/index.ts';
-import type { Ledger, MemoryObject, MemoryProvider, Tracked } from '../../kernel/index.ts';
+import { Counted, type Ledger, type MemoryObject, type MemoryProvider } from '../../kernel/index.ts';
 import { type Addon, must } from './addon.ts';
 
 const O_RDWR = 2;
@@ -7,16 +7,16 @@ const O_RDWR = 2;
 const MAPPED_MAX = 16_384;
 
 /** Memory that programs share with the server: a memory file, mapped here only when somebody looks. */
-export class SharedMemory implements MemoryObject, Tracked {
+export class SharedMemory extends Counted implements MemoryObject {
   readonly kind = 'memory';
   readonly size: number;
   /** The server's one description of the file: everything here goes through it, so that a lease can tell whether anyone else has one. */
   readonly fd: number;
   readonly #name: string;
   readonly #provider: SharedMemoryProvider;
-  #count = 1;
 
   constructor(size: number, name: string, fd: number, provider: SharedMemoryProvider) {
+    super();
     this.size = size;
     this.fd = fd;
     this.#name = name;
@@ -24,19 +24,12 @@ export class SharedMemory implements MemoryObject, Tracked {
   }
 
   bytes(): Uint8Array {
-    if (this.#count === 0) throw new Error(`use of ${this.describe()} after its last put`);
+    this.assertHeld('use');
     return this.#provider.bytesOf(this);
   }
 
-  get(): this {
-    if (this.#count === 0) throw new Error(`get of ${this.describe()} after its last put`);
-    this.#count++;
-    return this;
-  }
-
-  put(): void {
-    if (this.#count === 0) throw new Error(`put of ${this.describe()} after its last put`);
-    if (--this.#count === 0) this.#provider.forget(this);
+  protected released(): void {
+    this.#provider.forget(this);
   }
 
   describe(): string {
