@@ -85,7 +85,7 @@ void suspect_all(void);
 /* In a forked child: nothing is proved any more. */
 void forget_all(void);
 
-/* ---- client.c: calls to the server -------------------------------------------------- */
+/* ---- call.c, connection.c: calls to the server -------------------------------------- */
 
 /* A call being made; see begin_call. */
 struct call {

@@ -18,7 +18,7 @@ import { type Addon, COME_BACK, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Wat
 import { Client } from './client.ts';
 import { NativeFiles } from './native-files.ts';
 import * as protocol from './protocol.ts';
-import { type Call, readRequest } from './requests.ts';
+import { type Call, readRequest } from './requests/index.ts';
 import type { Slot } from './slot.ts';
 
 const EPOLLIN = 0x1;

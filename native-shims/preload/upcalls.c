@@ -1,0 +1,72 @@
+/* What the server asks of a thread that waits for it. */
+#include "client.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static int64_t up_install(const struct io_slot *slot)
+{
+	int fd;
+	long n = receive(server.socket, &fd, 1, slot->args[1] ? MSG_CMSG_CLOEXEC : 0);
+
+	if (n < 0)
+		return n;
+	remember(fd, (uint32_t)slot->args[0], (uint64_t)slot->args[2]);
+	return fd;
+}
+
+/* A file that this process has not proved to hold is proved by a call inside the call. */
+static int64_t up_lookup(int fd)
+{
+	return raw(SYS_fcntl, fd, F_GETFD) < 0 ? -EBADF : (int64_t)handle_of(fd);
+}
+
+static int64_t up_map(const struct io_slot *slot)
+{
+	int fd = (int)slot->args[5];
+	long result;
+
+	if (fd < 0) {
+		long n = receive(server.socket, &fd, 1, MSG_CMSG_CLOEXEC);
+
+		if (n < 0)
+			return n;
+	}
+	result = raw(SYS_mmap, slot->args[0], slot->args[1], slot->args[2], slot->args[3], fd, slot->args[4]);
+	if (slot->args[5] < 0)
+		raw(SYS_close, fd);
+	return result;
+}
+
+void do_upcall(int index)
+{
+	struct io_slot *slot = slot_at(index);
+	uint64_t wanted = (uint64_t)slot->args[1];
+
+	switch (slot->up) {
+	case IO_UP_READ:
+		if (wanted > IO_DATA_SIZE)
+			wanted = IO_DATA_SIZE;
+		slot->result = (int64_t)read_guarded(slot->data, (uintptr_t)slot->args[0], wanted);
+		break;
+	case IO_UP_WRITE:
+		wanted = slot->length < IO_DATA_SIZE ? slot->length : IO_DATA_SIZE;
+		slot->result = (int64_t)write_guarded((uintptr_t)slot->args[0], slot->data, wanted);
+		break;
+	case IO_UP_INSTALL:
+		slot->result = up_install(slot);
+		break;
+	case IO_UP_CLOSE:
+		forget((int)slot->args[0]);
+		slot->result = raw(SYS_close, slot->args[0]);
+		break;
+	case IO_UP_LOOKUP:
+		slot->result = up_lookup((int)slot->args[0]);
+		break;
+	case IO_UP_MAP:
+		slot->result = up_map(slot);
+		break;
+	default:
+		slot->result = -ENOSYS;
+	}
+}

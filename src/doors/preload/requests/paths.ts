@@ -1,0 +1,62 @@
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../../../abi/uapi/index.ts';
+import { calls, type Stat } from '../../../kernel/index.ts';
+import * as protocol from '../protocol.ts';
+import type { Slot } from '../slot.ts';
+import { plain, type Readers } from './call.ts';
+
+const utf8 = new TextDecoder();
+
+/** The path in a request. A copy: it is looked at more than once. */
+const pathOf = (slot: Slot) => utf8.decode(slot.data(slot.uint(protocol.SLOT_LENGTH)).slice());
+
+/** Writes a `struct io_stat` into the slot. */
+function putStat(slot: Slot, stat: Stat): number {
+  const { view } = slot.client;
+  const at = slot.dataAt;
+  for (const [i, value] of [stat.dev, stat.ino, stat.rdev, stat.size, stat.blocks].entries())
+    view.setBigUint64(at + 8 * i, BigInt(value), true);
+  for (const [i, value] of [stat.mode, stat.nlink, stat.uid, stat.gid, stat.blksize].entries())
+    view.setUint32(at + 40 + 4 * i, value, true);
+  for (const [i, time] of [stat.atime, stat.mtime, stat.ctime].entries()) {
+    view.setBigInt64(at + 64 + 8 * i, BigInt(time.sec), true);
+    view.setUint32(at + 88 + 4 * i, time.nsec, true);
+  }
+  return 0;
+}
+
+/** Files by name, and what is known of files. */
+export const paths: Readers = {
+  [protocol.IO_OPEN]: (slot) => {
+    const path = pathOf(slot);
+    const flags = slot.argument(0);
+    const mode = slot.argument(1);
+    return {
+      name: 'openat',
+      args: [AT_FDCWD, path, flags, mode],
+      begin: () => calls.openat(slot.task, AT_FDCWD, path, flags, mode),
+    };
+  },
+  [protocol.IO_STAT]: (slot) => {
+    const path = pathOf(slot);
+    const flags = slot.argument(0) !== 0 ? 0 : AT_SYMLINK_NOFOLLOW;
+    return {
+      name: 'fstatat',
+      args: [AT_FDCWD, path, flags],
+      begin: () => calls.fstatat(slot.task, AT_FDCWD, path, flags),
+      end: (stat: Stat) => putStat(slot, stat),
+    };
+  },
+  [protocol.IO_ACCESS]: (slot) => {
+    const path = pathOf(slot);
+    const mode = slot.argument(0);
+    return { name: 'faccessat', args: [AT_FDCWD, path, mode], begin: () => calls.faccessat(slot.task, AT_FDCWD, path, mode) };
+  },
+  [protocol.IO_FSTAT]: (slot, fd) => ({
+    name: 'fstat',
+    args: [fd],
+    begin: () => calls.fstat(slot.task, fd),
+    end: (stat: Stat) => putStat(slot, stat),
+  }),
+  [protocol.IO_FCHMOD]: plain('fchmod', 1, (slot, fd, mode = 0) => calls.fchmod(slot.task, fd, mode)),
+  [protocol.IO_FCHOWN]: plain('fchown', 2, (slot, fd, uid = 0, gid = 0) => calls.fchown(slot.task, fd, uid, gid)),
+};
