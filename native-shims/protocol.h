@@ -20,6 +20,10 @@
  * or REPLY. The server reads each word once and believes none: a program can
  * only spoil its own calls.
  *
+ * A call that waits in a driver ends early when the library sets `cancel` and the
+ * pending bit, while the state is REQUEST or REPLY. The library goes on waiting:
+ * only the server ends a call.
+ *
  * Waiting. A thread that is about to sleep sets `sleeping`, looks at `state`
  * again and waits on it as a futex; the server wakes it when it finds `sleeping`
  * set after it has changed `state`. A server that is about to sleep sets
@@ -85,13 +89,17 @@ struct io_slot {
 	/* Bytes of `data` that belong to the request, the up-call or the reply. */
 	uint32_t length;
 	int64_t args[IO_ARGS];
-	/* The answer; `error` is an errno, or 0. */
+	/* The answer; `error` is an errno, or 0. ERESTARTSYS and ERESTARTNOHAND come
+	 * only after `cancel`. */
 	int64_t result;
 	int32_t error;
 	/* The up-call: enum io_up with `args`; its outcome goes to `result`, where a
 	 * negative number is an errno. */
 	uint32_t up;
-	uint32_t unused[8];
+	/* A signal came: the server ends the call as if the driver's wait had been
+	 * interrupted, or lets it end as it would. */
+	uint32_t cancel;
+	uint32_t unused[7];
 	uint8_t data[IO_DATA_SIZE];
 };
 

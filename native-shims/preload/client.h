@@ -39,10 +39,27 @@ void watch_threads(void);
 /* In a forked child: this thread has no slot any more. */
 void drop_slot(void);
 
+/*
+ * A handler is about to run: the call of this thread that it interrupts, if any, is
+ * ended first. `restarts`: whether the handler lets calls start again.
+ */
+void interrupt_call(bool restarts);
+/* The thread ends in the middle of a call. */
+void end_cancelled_call(int index);
+
+/* ---- signals.c -------------------------------------------------------------------------- */
+
+/* From now on handlers interrupt calls. */
+void watch_signals(void);
+
 /* ---- wait.c ----------------------------------------------------------------------------- */
 
-/* Hands a slot to the server and waits until it comes back. False: the server is gone. */
-bool exchange(int index, uint32_t state);
+/* Hands a slot to the server; says whether that had to be woken. */
+bool hand_over(int index, uint32_t state);
+/* Waits until it comes back. False: the server is gone. */
+bool wait_for_server(int index, uint32_t state, bool rang, bool cancellable);
+/* Asks the server to end the call of a slot as a signal would. The call goes on until it answers. */
+void ask_to_end(int index);
 
 /* ---- upcalls.c -------------------------------------------------------------------------- */
 

@@ -160,6 +160,8 @@ long connect_once(void)
 		result = connect_now();
 	unlock();
 	raw(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
+	if (result == 0)
+		watch_signals();
 	return result;
 }
 

@@ -91,6 +91,9 @@ void forget_all(void);
 struct call {
 	struct io_slot *slot;
 	int index;
+	/* What attach() put into the request, for a call that starts again. */
+	const void *bytes;
+	size_t wanted;
 };
 
 /*

@@ -1,6 +1,7 @@
 /* Waiting for the server: the rules are in ../README.md. */
 #include "client.h"
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -99,21 +100,65 @@ static bool sleep_until_changed(struct io_slot *slot, uint32_t from)
 	return alive;
 }
 
-bool exchange(int index, uint32_t state)
+/* The thread is cancelled while it waits: its call ends before it does. */
+static void on_cancel(void *index)
+{
+	end_cancelled_call((int)(intptr_t)index);
+}
+
+/* read(2) and its kind are places where a thread can be cancelled. */
+static bool sleep_cancellably(int index, uint32_t from)
 {
 	struct io_slot *slot = slot_at(index);
-	bool rang = false;
+	bool alive;
+	int type;
+
+	pthread_cleanup_push(on_cancel, (void *)(intptr_t)index);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	alive = sleep_until_changed(slot, from);
+	pthread_setcanceltype(type, NULL);
+	pthread_cleanup_pop(0);
+	return alive;
+}
+
+static void call_server(int index)
+{
+	__atomic_fetch_or(&server.header->pending[index / 32], 1u << index % 32, __ATOMIC_SEQ_CST);
+}
+
+/* Whether the server sleeps; then it is woken. */
+static bool ring(void)
+{
+	uint64_t one = 1;
+
+	if (!__atomic_load_n(&server.header->server.ring_me, __ATOMIC_SEQ_CST))
+		return false;
+	raw(SYS_write, server.bell, &one, sizeof one);
+	return true;
+}
+
+bool hand_over(int index, uint32_t state)
+{
+	struct io_slot *slot = slot_at(index);
 
 	publish_cpu(slot);
 	__atomic_store_n(&slot->state, state, __ATOMIC_RELEASE);
-	__atomic_fetch_or(&server.header->pending[index / 32], 1u << index % 32, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&server.header->server.ring_me, __ATOMIC_SEQ_CST)) {
-		uint64_t one = 1;
+	call_server(index);
+	return ring();
+}
 
-		raw(SYS_write, server.bell, &one, sizeof one);
-		rang = true;
-	}
+void ask_to_end(int index)
+{
+	__atomic_store_n(&slot_at(index)->cancel, 1, __ATOMIC_RELEASE);
+	call_server(index);
+	ring();
+}
+
+bool wait_for_server(int index, uint32_t state, bool rang, bool cancellable)
+{
+	struct io_slot *slot = slot_at(index);
+
 	if (shares_cpu(slot) ? yield(slot, state, rang ? YIELDS_AFTER_RING : YIELDS) : !rang && spin(slot, state))
 		return true;
-	return sleep_until_changed(slot, state);
+	return cancellable ? sleep_cancellably(index, state) : sleep_until_changed(slot, state);
 }

@@ -36,7 +36,7 @@ export {
   type Stat,
   type Timespec,
 } from './inode.ts';
-export { complete } from './invoke.ts';
+export { complete, settle } from './invoke.ts';
 export { type IoctlEntry, type IoctlHandler, ioctls, on, onRaw, type RawIoctlHandler } from './ioctl.ts';
 export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
 export { Log, type LogLine } from './log.ts';

@@ -2,6 +2,15 @@ import { Errno, isErrno } from '../abi/index.ts';
 import { finish, type Kernel, type MaybeKernel } from './colour.ts';
 import type { Task } from './task.ts';
 
+/** A call until its end, and the work that came up meanwhile; what becomes of an interrupted one is for others to decide. */
+export function* settle<T>(task: Task, answer: MaybeKernel<T>): Kernel<T> {
+  try {
+    return yield* finish(answer);
+  } finally {
+    yield* task.system.doDeferred();
+  }
+}
+
 /**
  * A system call from its beginning to the way back to the program: work that came up is done, handlers of signals run, an
  * interrupted call starts again or fails with EINTR as sigaction(2) decided.
@@ -13,12 +22,10 @@ import type { Task } from './task.ts';
 export function* complete<T>(task: Task, answer: MaybeKernel<T>, begin: () => MaybeKernel<T>): Kernel<T> {
   for (let current = answer; ; current = begin()) {
     try {
-      const value = yield* finish(current);
-      yield* task.system.doDeferred();
+      const value = yield* settle(task, current);
       task.signals.deliver();
       return value;
     } catch (error) {
-      yield* task.system.doDeferred();
       const restart = task.signals.deliver();
       if (isErrno(error, 'ERESTARTNOHAND') || (isErrno(error, 'ERESTARTSYS') && !restart)) throw new Errno('EINTR', error.reason);
       if (!isErrno(error, 'ERESTARTSYS')) throw error;

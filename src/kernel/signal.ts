@@ -24,12 +24,13 @@ export class Killed extends Error {
 /** Pending signals of a task and what it does about them. */
 export class Signals {
   readonly #pending: number[] = [];
+  #isInterrupted = false;
   readonly #actions = new Map<number, SignalAction | 'ignore'>();
   /** The coroutine that a signal interrupts: the one that ran last on behalf of the task. */
   target: Coroutine<any> | undefined;
 
   get pending(): boolean {
-    return this.#pending.length > 0;
+    return this.#pending.length > 0 || this.#isInterrupted;
   }
 
   /** Whether one is pending that ends the task. */
@@ -48,6 +49,17 @@ export class Signals {
     if (signal !== SIGKILL && (action === 'ignore' || (action === undefined && IGNORED_BY_DEFAULT.has(signal)))) return;
     this.#pending.push(signal);
     this.target?.interrupt(this.#isFatal(signal));
+  }
+
+  /** A handler runs elsewhere, in the program itself: the waits of its call end as if a signal were pending. */
+  interrupt(): void {
+    this.#isInterrupted = true;
+    this.target?.interrupt(false);
+  }
+
+  /** The interrupted call has ended. */
+  endInterrupt(): void {
+    this.#isInterrupted = false;
   }
 
   /**

@@ -24,8 +24,14 @@ async function importModule(path: string): Promise<{ default?: unknown }> {
   const url = pathToFileURL(path).href;
   if (!/\.[cm]?ts$/.test(path)) return import(url);
   try {
-    const { tsImport } = await import('tsx/esm/api');
-    return tsImport(url, import.meta.url);
+    const { register } = await import('tsx/esm/api');
+    // The board must find the very modules that we run, so without a scope of its own and without the paths of a tsconfig.json.
+    const unregister = register({ tsconfig: false });
+    try {
+      return await import(url);
+    } finally {
+      await unregister();
+    }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new Refusal(`${path}: a board in TypeScript needs the package tsx beside ioctopus`);

@@ -24,6 +24,7 @@ export const SLOT_ARGS = 32;
 export const SLOT_RESULT = 80;
 export const SLOT_ERROR = 88;
 export const SLOT_UP = 92;
+export const SLOT_CANCEL = 96;
 export const SLOT_DATA = 128;
 
 /** Requests. */

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { Errno } from '../../abi/index.ts';
 import {
   type Coroutine,
-  complete,
   File,
   type FileSystem,
   Inode,
@@ -12,6 +11,7 @@ import {
   type Kernel,
   type MaybeKernel,
   type System,
+  settle,
 } from '../../kernel/index.ts';
 import type { Machine, Pacer } from '../../machine/index.ts';
 import { type Addon, COME_BACK, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
@@ -170,11 +170,11 @@ export class PreloadServer {
     const client = this.#clients.get(Math.floor(number / protocol.IO_SLOTS));
     if (client === undefined) return;
     const slot = client.slot(number % protocol.IO_SLOTS);
-    if (slot.state === 'asking') {
-      slot.replied();
-    } else if (slot.state === 'idle') {
-      this.#begin(slot);
-    }
+    const state = slot.uint(protocol.SLOT_STATE);
+    // What does not fit is the end of a request to end a call that had ended already, or a program that tries us.
+    if (slot.state === 'asking' && state === protocol.IO_REPLY) slot.replied();
+    else if (slot.state === 'idle' && state === protocol.IO_REQUEST) this.#begin(slot);
+    if (slot.state === 'serving' && slot.uint(protocol.SLOT_CANCEL) !== 0) slot.task.signals.interrupt();
     if (this.system.scheduler.ready > 0) this.system.scheduler.runReady();
     if (this.#unannounced.size > 0) this.#announce(slot);
   }
@@ -214,7 +214,7 @@ export class PreloadServer {
   /** A call that may wait. */
   #run(slot: Slot, call: Call, answer: MaybeKernel<unknown>): void {
     const { task } = slot;
-    const whole = complete(task, answer, call.begin) as Kernel<unknown>;
+    const whole = settle(task, answer) as Kernel<unknown>;
     const coroutine = this.system.scheduler.start(`process ${slot.client.process.pid}`, task, whole, (outcome) => {
       this.#unannounced.delete(slot);
       if (outcome.ok) this.#finish(slot, call, outcome.value, undefined);

@@ -97,6 +97,7 @@ export class Slot {
   answer(result: number, error: unknown): void {
     this.state = 'idle';
     this.known.clear();
+    this.task.signals.endInterrupt();
     this.set64(protocol.SLOT_RESULT, result);
     this.set(protocol.SLOT_ERROR, error === undefined ? 0 : error instanceof Errno ? error.errno : errno.EIO);
     this.client.publish(this, protocol.IO_ANSWER);
