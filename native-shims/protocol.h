@@ -124,7 +124,7 @@ enum io_op {
 	IO_FSYNC,
 	IO_FCHMOD,      /* args: mode */
 	IO_FCHOWN,      /* args: uid, gid */
-	IO_POLL,        /* args: number of entries, timeout in ns or -1; data: io_poll[] */
+	IO_POLL,        /* args: number of entries, timeout in ns or -1, enum io_poll_mode, their address; data: io_poll[], if they fit */
 	IO_ACCESS,      /* args: mode; data: absolute path */
 	IO_IDENTIFY,    /* a descriptor has been sent on the socket: answer its handle, 0 if it is not ours */
 	IO_NOTE,        /* a call that the server has no part in, for its trace; data: text */
@@ -138,6 +138,7 @@ enum io_up {
 	IO_UP_CLOSE,    /* args: descriptor */
 	IO_UP_LOOKUP,   /* args: descriptor; result: its handle; 0 if it is not ours, -EBADF if it is closed */
 	IO_UP_MAP,      /* args: address, length, protection, flags, offset, descriptor or -1: receive one; result: address */
+	IO_UP_WAKER,    /* receive the eventfd that wakes this slot's thread while the real kernel polls for it */
 };
 
 /*
@@ -152,6 +153,9 @@ struct io_stat {
 	int64_t atime_sec, mtime_sec, ctime_sec;
 	uint32_t atime_nsec, mtime_nsec, ctime_nsec, unused2;
 };
+
+/* Wait until something is ready or the time is up; only look; look, and write the slot's waker when something may have become ready. */
+enum io_poll_mode { IO_POLL_WAIT, IO_POLL_LOOK, IO_POLL_WATCH };
 
 struct io_poll {
 	int32_t fd;

@@ -185,6 +185,16 @@ static napi_value event(napi_env env, napi_callback_info info)
 	return outcome(env, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 }
 
+/* signal(eventfd): makes it readable. */
+static napi_value signal_event(napi_env env, napi_callback_info info)
+{
+	double a[1];
+	uint64_t one = 1;
+
+	numbers(env, info, a, 1);
+	return outcome(env, (int)write((int)a[0], &one, sizeof one));
+}
+
 /* now(): CLOCK_MONOTONIC in nanoseconds, and realtime(): CLOCK_REALTIME in seconds. */
 static napi_value now(napi_env env, napi_callback_info info)
 {
@@ -214,7 +224,7 @@ napi_value init_files(napi_env env, napi_value exports)
 	static const struct method methods[] = {
 		{ "memfd", memfd }, { "reopen", reopen }, { "close", close_fd }, { "identity", identity }, { "map", map },
 		{ "unmap", unmap }, { "soleHolder", sole_holder }, { "inotify", inotify }, { "watch", watch },
-		{ "unwatch", unwatch }, { "watchEvents", watch_events }, { "event", event },
+		{ "unwatch", unwatch }, { "watchEvents", watch_events }, { "event", event }, { "signal", signal_event },
 		{ "now", now }, { "raiseFileLimit", raise_file_limit },
 	};
 

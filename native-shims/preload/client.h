@@ -24,6 +24,10 @@ bool is_connected(void);
 long connect_once(void);
 /* Receives descriptors that the server sent; says how many, or a negative errno. */
 long receive(int socket, int *fds, size_t count, int flags);
+/* Moves a descriptor of ours out of the program's way, where it is hidden; its number then. */
+int keep_internal(int fd);
+/* Closes one. */
+void drop_internal(int fd);
 /* Sends a descriptor to the server, for the call of a slot. */
 long send_fd(int fd, int index);
 
@@ -60,6 +64,11 @@ bool hand_over(int index, uint32_t state);
 bool wait_for_server(int index, uint32_t state, bool rang, bool cancellable);
 /* Asks the server to end the call of a slot as a signal would. The call goes on until it answers. */
 void ask_to_end(int index);
+
+/* ---- poll.c ----------------------------------------------------------------------------- */
+
+/* Receives what wakes a slot's thread while the real kernel polls for it: 0, or a negative errno. */
+int64_t take_waker(int index);
 
 /* ---- upcalls.c -------------------------------------------------------------------------- */
 

@@ -14,6 +14,8 @@
 
 /* Our descriptors sit below this number or the limit, out of the program's way. */
 #define TOP 16384
+/* As many as we expect to have. */
+#define OURS_MAX 256
 
 struct server server = { .socket = -1, .bell = -1 };
 
@@ -25,6 +27,8 @@ static uint32_t *connected;
 /* 0 free, 1 taken, 2 taken and somebody waits. A lock of the process that `connecting_in` names. */
 static uint32_t connecting;
 static int32_t connecting_in;
+/* Which descriptors are the library's own. */
+static uint32_t internal[TOP / 32];
 
 static void lock(void)
 {
@@ -46,19 +50,28 @@ static void unlock(void)
 		raw(SYS_futex, &connecting, FUTEX_WAKE_PRIVATE, 1);
 }
 
-/* Moves a descriptor of ours out of the program's way. */
-static int move_up(int fd)
+int keep_internal(int fd)
 {
 	struct rlimit limit;
 	long top = TOP, moved;
 
 	if (raw(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0 && limit.rlim_cur < (rlim_t)top)
 		top = (long)limit.rlim_cur;
-	moved = raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, top > 16 ? top - 8 : 3);
-	if (moved < 0)
-		return fd;
+	moved = raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, top > 4 * OURS_MAX ? top - OURS_MAX : top / 2);
+	if (moved >= 0) {
+		raw(SYS_close, fd);
+		fd = (int)moved;
+	}
+	if (fd < TOP)
+		__atomic_fetch_or(&internal[fd / 32], 1u << fd % 32, __ATOMIC_RELAXED);
+	return fd;
+}
+
+void drop_internal(int fd)
+{
+	if (fd >= 0 && fd < TOP)
+		__atomic_fetch_and(&internal[fd / 32], ~(1u << fd % 32), __ATOMIC_RELAXED);
 	raw(SYS_close, fd);
-	return (int)moved;
 }
 
 long receive(int socket, int *fds, size_t count, int flags)
@@ -84,8 +97,9 @@ long receive(int socket, int *fds, size_t count, int flags)
 /* In a forked child: the connection is the parent's. */
 static void drop_inherited(void)
 {
-	raw(SYS_close, server.socket);
-	raw(SYS_close, server.bell);
+	for (int w = 0; w < TOP / 32; w++)
+		while (internal[w])
+			drop_internal(w * 32 + __builtin_ctz(internal[w]));
 	raw(SYS_munmap, server.header, IO_REGION_SIZE);
 	server.socket = server.bell = -1;
 	server.header = NULL;
@@ -127,11 +141,11 @@ static long connect_now(void)
 	}
 	region = raw(SYS_mmap, NULL, IO_REGION_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
 	raw(SYS_close, fds[0]);
-	server.socket = move_up((int)fd);
-	server.bell = move_up(fds[1]);
+	server.socket = keep_internal((int)fd);
+	server.bell = keep_internal(fds[1]);
 	if (is_error(region)) {
-		raw(SYS_close, server.socket);
-		raw(SYS_close, server.bell);
+		drop_internal(server.socket);
+		drop_internal(server.bell);
 		return -ENOMEM;
 	}
 	server.header = (struct io_header *)region;
@@ -172,7 +186,7 @@ bool is_inherited(void)
 
 bool is_internal(int fd)
 {
-	return fd >= 0 && is_connected() && (fd == server.socket || fd == server.bell);
+	return fd >= 0 && fd < TOP && (__atomic_load_n(&internal[fd / 32], __ATOMIC_RELAXED) >> fd % 32 & 1);
 }
 
 long send_fd(int fd, int index)

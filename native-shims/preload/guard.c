@@ -6,6 +6,8 @@
 /* Addresses this little above our own frame are the caller's stack, which nobody unmaps during the call. */
 #define NEAR_STACK 16384ul
 #define PIECES 4
+/* So many scattered bytes are written at a time. */
+#define SCATTER 64
 
 /* Copies page by page, so that bytes before a hole are copied. */
 static size_t transfer(long call, uintptr_t own, uintptr_t user, size_t length)
@@ -47,7 +49,7 @@ static bool is_readable_now(uintptr_t address)
 	return raw(SYS_rt_sigprocmask, ~0, address & ~7ul, 0, 8) != -EFAULT;
 }
 
-static bool is_own_stack(uintptr_t from, size_t length)
+bool is_own_stack(uintptr_t from, size_t length)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	uintptr_t last = from + length - 1;
@@ -71,6 +73,29 @@ size_t read_guarded(void *to, uintptr_t from, size_t length)
 size_t write_guarded(uintptr_t to, const void *from, size_t length)
 {
 	return transfer(SYS_process_vm_writev, (uintptr_t)from, to, length);
+}
+
+bool scatter_guarded(uintptr_t to, size_t stride, const void *from, size_t size, size_t count)
+{
+	long pid = raw(SYS_getpid);
+
+	if (is_own_stack(to, count * stride)) {
+		for (size_t i = 0; i < count; i++)
+			__builtin_memcpy((void *)(to + i * stride), (const char *)from + i * size, size);
+		return true;
+	}
+	for (size_t done = 0; done < count;) {
+		struct iovec local = { (char *)(uintptr_t)from + done * size, 0 }, remote[SCATTER];
+		size_t n = count - done < SCATTER ? count - done : SCATTER;
+
+		for (size_t i = 0; i < n; i++)
+			remote[i] = (struct iovec){ (void *)(to + (done + i) * stride), size };
+		local.iov_len = n * size;
+		if (raw(SYS_process_vm_writev, pid, &local, 1, remote, n, 0) != (long)local.iov_len)
+			return false;
+		done += n;
+	}
+	return true;
 }
 
 bool is_string(const char *at, size_t max)

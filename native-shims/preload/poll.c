@@ -1,72 +1,312 @@
-/* Waiting for events. */
-#include "preload.h"
+/*
+ * Waiting for events. Sets of emulated files alone wait in the server. In other
+ * sets the real kernel waits, for the real descriptors and for one that the
+ * server makes readable when an emulated file may have become ready; what holds
+ * is then asked of the server.
+ */
+#include "client.h"
+#include "waiting.h"
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
-/* Entries that one call can carry. */
-#define ENTRIES_MAX (IO_DATA_SIZE / sizeof(struct io_poll))
+/* Entries up to here are on the stack. */
+#define FEW 64
 
-static bool is_open(int fd)
+/* A poll, taken apart. */
+struct waiting {
+	nfds_t count;
+	/* What the program gave; the emulated entries are hidden, and one is added for the waker. */
+	struct pollfd *real;
+	/* The emulated ones, and where they stood. */
+	struct io_poll *ours;
+	nfds_t *places;
+	nfds_t our_count;
+	bool any_real;
+};
+
+/* ---- wakers: what the server makes readable, one per slot ------------------------------- */
+
+static int wakers[IO_SLOTS];
+
+/* Receives the slot's waker, an eventfd. */
+int64_t take_waker(int index)
 {
-	return raw(SYS_fcntl, fd, F_GETFD) >= 0;
+	int fd;
+	long n = receive(server.socket, &fd, 1, MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return n;
+	if (wakers[index] > 0 && is_internal(wakers[index]))
+		drop_internal(wakers[index]);
+	wakers[index] = keep_internal(fd);
+	return 0;
 }
 
-/* Whether every entry is ours, skipped or not open, and at least one is ours; then `out` has them. */
-static bool all_ours(uintptr_t user, nfds_t count, struct io_poll *out)
+static void silence(int waker)
 {
-	struct pollfd fds[ENTRIES_MAX];
-	bool any = false;
+	uint64_t count;
 
-	if (!door()->open || count == 0 || count > ENTRIES_MAX)
-		return false;
-	/* Where the entries cannot be read, the real call says so. */
-	if (read_guarded(fds, user, count * sizeof *fds) < count * sizeof *fds)
-		return false;
-	for (nfds_t i = 0; i < count; i++) {
-		uint32_t handle = fds[i].fd < 0 ? 0 : handle_of(fds[i].fd);
-
-		if (fds[i].fd >= 0 && !handle && is_open(fds[i].fd))
-			return false;
-		any = any || handle;
-		out[i] = (struct io_poll){ fds[i].fd, handle, (uint16_t)fds[i].events, 0 };
-	}
-	return any;
+	raw(SYS_read, waker, &count, sizeof count);
 }
 
-static int poll_ours(struct pollfd *fds, nfds_t count, const struct io_poll *entries, int64_t timeout_ns)
+/* ---- asking the server ------------------------------------------------------------------- */
+
+/* The result, or a negative errno. `waker` is what wakes this thread, once it was asked to IO_POLL_WATCH. */
+static long ask(struct io_poll *ours, nfds_t count, int64_t timeout_ns, int mode, int *waker)
 {
 	struct call call;
+	size_t size = count * sizeof *ours;
 	long result;
 
 	if (!begin_call(&call, IO_POLL, -1, 0))
-		return -1;
-	memcpy(call.slot->data, entries, count * sizeof *entries);
-	call.slot->length = (uint32_t)(count * sizeof *entries);
+		return -errno;
 	call.slot->args[0] = (int64_t)count;
 	call.slot->args[1] = timeout_ns;
+	call.slot->args[2] = mode;
+	call.slot->args[3] = (int64_t)(uintptr_t)ours;
+	attach(&call, ours, size);
 	result = make_call(&call);
-	for (nfds_t i = 0; i < count && result >= 0; i++)
-		fds[i].revents = (short)((struct io_poll *)call.slot->data)[i].revents;
+	if (result >= 0 && size <= IO_DATA_SIZE)
+		memcpy(ours, call.slot->data, size);
+	if (waker)
+		*waker = wakers[call.index];
 	end_call(&call);
-	return (int)finish(result);
+	return result;
+}
+
+/* The server watches no more. */
+static void end_watch(void)
+{
+	ask(NULL, 0, 0, IO_POLL_LOOK, NULL);
+}
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* In nanoseconds; -1 for ever. Longer than a century is for ever. */
+static int64_t duration(const struct timespec *t)
+{
+	return !t || t->tv_sec > 3000000000ll ? -1 : t->tv_sec * 1000000000ll + t->tv_nsec;
+}
+
+static struct timespec as_timespec(int64_t ns)
+{
+	return (struct timespec){ ns / 1000000000, ns % 1000000000 };
+}
+
+/* ---- polling ------------------------------------------------------------------------------- */
+
+void *make_room(size_t bytes)
+{
+	long at = raw(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return is_error(at) ? NULL : (void *)at;
+}
+
+void free_room(void *room, size_t bytes)
+{
+	raw(SYS_munmap, room, bytes);
+}
+
+/* Finds out which entries are emulated. False: they cannot be read. */
+static bool take_apart(struct waiting *w, const struct pollfd *fds, nfds_t count)
+{
+	w->count = count;
+	w->our_count = 0;
+	w->any_real = false;
+	if (read_guarded(w->real, (uintptr_t)fds, count * sizeof *fds) < count * sizeof *fds)
+		return false;
+	for (nfds_t i = 0; i < count; i++) {
+		struct pollfd *entry = &w->real[i];
+		uint32_t handle = entry->fd < 0 ? 0 : handle_of(entry->fd);
+
+		if (handle) {
+			w->ours[w->our_count] = (struct io_poll){ entry->fd, handle, (uint16_t)entry->events, 0 };
+			w->places[w->our_count++] = i;
+			entry->fd = -1;
+		} else if (entry->fd >= 0) {
+			w->any_real = true;
+		}
+		entry->revents = 0;
+	}
+	return true;
+}
+
+/* Puts the answers together: how many entries have one, or -EFAULT. */
+static long put_together(struct waiting *w, struct pollfd *fds)
+{
+	long ready = 0;
+
+	for (nfds_t i = 0; i < w->our_count; i++)
+		w->real[w->places[i]].revents = (short)w->ours[i].revents;
+	for (nfds_t i = 0; i < w->count; i++)
+		ready += w->real[i].revents != 0;
+	for (nfds_t done = 0; done < w->count; done += FEW) {
+		short answers[FEW];
+		nfds_t n = w->count - done < FEW ? w->count - done : FEW;
+
+		for (nfds_t i = 0; i < n; i++)
+			answers[i] = w->real[done + i].revents;
+		if (!scatter_guarded((uintptr_t)&fds[done].revents, sizeof *fds, answers, sizeof *answers, n))
+			return -EFAULT;
+	}
+	return ready;
+}
+
+static long real_poll(struct pollfd *fds, nfds_t count, int64_t timeout_ns, const sigset_t *mask)
+{
+	struct timespec t = as_timespec(timeout_ns);
+
+	return raw(SYS_ppoll, fds, count, timeout_ns < 0 ? NULL : &t, mask, mask ? 8 : 0);
+}
+
+/* What is ready now, without waiting. In mode IO_POLL_WATCH the server watches on when nothing is. */
+static long look(struct waiting *w, struct pollfd *fds, int mode, int *waker)
+{
+	long ours = ask(w->ours, w->our_count, 0, mode, waker), real = 0;
+
+	if (ours < 0)
+		return ours;
+	if (w->any_real)
+		real = real_poll(w->real, w->count, 0, NULL);
+	return real < 0 ? real : put_together(w, fds);
+}
+
+/* Waits for all of them at once. `deadline` in ns, or -1. */
+static long wait_for_any(struct waiting *w, struct pollfd *fds, int64_t deadline, const sigset_t *mask)
+{
+	for (;;) {
+		int64_t left = deadline < 0 ? -1 : deadline - now_ns();
+		int waker = -1;
+		long n = look(w, fds, IO_POLL_WATCH, &waker);
+
+		if (n != 0 || (left <= 0 && deadline >= 0)) {
+			end_watch();
+			return n;
+		}
+		w->real[w->count] = (struct pollfd){ waker, POLLIN, 0 };
+		n = real_poll(w->real, w->count + 1, left, mask);
+		if (n < 0) {
+			end_watch();
+			return n;
+		}
+		if (w->real[w->count].revents)
+			silence(waker);
+		/* What the real kernel found is the answer, with what the server has to add. */
+		if (n > (w->real[w->count].revents != 0))
+			return look(w, fds, IO_POLL_LOOK, NULL);
+	}
+}
+
+static long poll_apart(struct waiting *w, struct pollfd *fds, int64_t timeout_ns, const sigset_t *mask)
+{
+	int64_t deadline = timeout_ns < 0 ? -1 : now_ns() + timeout_ns;
+	long result;
+
+	if (!w->any_real && !mask) {
+		result = ask(w->ours, w->our_count, timeout_ns, IO_POLL_WAIT, NULL);
+		return result < 0 ? result : put_together(w, fds);
+	}
+	result = look(w, fds, IO_POLL_LOOK, NULL);
+	return result != 0 || timeout_ns == 0 ? result : wait_for_any(w, fds, deadline, mask);
+}
+
+long poll_any(struct pollfd *fds, nfds_t count, struct timespec *timeout, const sigset_t *mask)
+{
+	size_t size = (count + 1) * (sizeof(struct pollfd) + sizeof(struct io_poll) + sizeof(nfds_t));
+	struct pollfd few_real[FEW + 1];
+	struct io_poll few_ours[FEW];
+	nfds_t few_places[FEW];
+	struct waiting w = { .real = few_real, .ours = few_ours, .places = few_places };
+	int64_t timeout_ns = duration(timeout), began = timeout ? now_ns() : 0;
+	void *room = NULL;
+	long result;
+
+	if (count > FEW) {
+		struct rlimit limit;
+
+		if (raw(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0 && count > limit.rlim_cur)
+			return -EINVAL;
+		room = make_room(size);
+		if (!room)
+			return -ENOMEM;
+		w.ours = room;
+		w.real = (struct pollfd *)(w.ours + count);
+		w.places = (nfds_t *)(w.real + count + 1);
+	}
+	result = take_apart(&w, fds, count) ? poll_apart(&w, fds, timeout_ns, mask) : -EFAULT;
+	if (room)
+		free_room(room, size);
+	if (timeout && timeout_ns >= 0) {
+		int64_t left = timeout_ns - (now_ns() - began);
+
+		*timeout = as_timespec(left > 0 && result != 0 ? left : 0);
+	}
+	return result;
+}
+
+/* Whether an entry is ours; what cannot be read, the real call says. */
+static bool any_ours(const struct pollfd *fds, nfds_t count)
+{
+	struct pollfd some[FEW];
+
+	if (!door()->open)
+		return false;
+	for (nfds_t i = 0; i < count; i += FEW) {
+		nfds_t n = count - i < FEW ? count - i : FEW;
+
+		if (read_guarded(some, (uintptr_t)(fds + i), n * sizeof *some) < n * sizeof *some)
+			return false;
+		for (nfds_t k = 0; k < n; k++)
+			if (some[k].fd >= 0 && handle_of(some[k].fd))
+				return true;
+	}
+	return false;
 }
 
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
-	struct io_poll entries[ENTRIES_MAX];
+	struct timespec timeout = { timeout_ms / 1000, timeout_ms % 1000 * 1000000l };
 
-	if (all_ours((uintptr_t)fds, count, entries))
-		return poll_ours(fds, count, entries, timeout_ms < 0 ? -1 : timeout_ms * 1000000ll);
-	return NEXT(poll)(fds, count, timeout_ms);
+	if (!any_ours(fds, count))
+		return NEXT(poll)(fds, count, timeout_ms);
+	return (int)finish(poll_any(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL));
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
-	struct io_poll entries[ENTRIES_MAX];
+	struct timespec left;
 
-	if (all_ours((uintptr_t)fds, count, entries))
-		return poll_ours(fds, count, entries, timeout ? timeout->tv_sec * 1000000000ll + timeout->tv_nsec : -1);
-	return NEXT(ppoll)(fds, count, timeout, mask);
+	if (!any_ours(fds, count))
+		return NEXT(ppoll)(fds, count, timeout, mask);
+	if (timeout) {
+		left = *timeout;
+		if (left.tv_sec < 0 || left.tv_nsec < 0 || left.tv_nsec > 999999999)
+			return (int)finish(-EINVAL);
+	}
+	return (int)finish(poll_any(fds, count, timeout ? &left : NULL, mask));
+}
+
+/* What <poll.h> calls instead under _FORTIFY_SOURCE. */
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t room);
+int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room);
+
+EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t room)
+{
+	return room / sizeof *fds < count ? NEXT(__poll_chk)(fds, count, timeout_ms, room) : poll(fds, count, timeout_ms);
+}
+
+EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t room)
+{
+	return room / sizeof *fds < count ? NEXT(__ppoll_chk)(fds, count, timeout, mask, room) : ppoll(fds, count, timeout, mask);
 }

@@ -125,6 +125,10 @@ void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Copies what can be copied from, or to, an address of the program; says how many bytes. Never faults. */
 size_t read_guarded(void *to, uintptr_t from, size_t length);
 size_t write_guarded(uintptr_t to, const void *from, size_t length);
+/* Writes `count` pieces of `size` bytes to addresses `stride` apart. False: one could not be written. */
+bool scatter_guarded(uintptr_t to, size_t stride, const void *from, size_t size, size_t count);
+/* Whether it is surely on the caller's stack, which nobody unmaps during the call. */
+bool is_own_stack(uintptr_t from, size_t length);
 /* Whether a string ends within so many bytes and can be read until there. */
 bool is_string(const char *at, size_t max);
 

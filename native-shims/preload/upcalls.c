@@ -63,6 +63,9 @@ void do_upcall(int index)
 	case IO_UP_LOOKUP:
 		slot->result = up_lookup((int)slot->args[0]);
 		break;
+	case IO_UP_WAKER:
+		slot->result = take_waker(index);
+		break;
 	case IO_UP_MAP:
 		slot->result = up_map(slot);
 		break;

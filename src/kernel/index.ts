@@ -42,7 +42,7 @@ export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
 export { Log, type LogLine } from './log.ts';
 export type { MemoryObject, MemoryProvider, MemoryRange } from './memory-object.ts';
 export { Mutex } from './mutex.ts';
-export { type PollEntry, PollTable, pollFile, pollFiles } from './poll.ts';
+export { type PollEntry, PollTable, pollFile, pollFiles, pollOnce } from './poll.ts';
 export { Random } from './random.ts';
 export { Coroutine, Deadlock, formatTime, type Outcome, Scheduler } from './scheduler.ts';
 export { Killed, type SignalAction, Signals } from './signal.ts';

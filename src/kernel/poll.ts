@@ -34,8 +34,8 @@ export interface PollEntry {
   revents: number;
 }
 
-/** Looks at every entry once. @returns how many have something in revents */
-function* pollOnce(entries: readonly PollEntry[], files: readonly (File | undefined)[], queues: QueuedWait[]): Kernel<number> {
+/** Looks at every entry once, and says where changes will be told. @returns how many have something in revents */
+export function* pollOnce(entries: readonly PollEntry[], files: readonly (File | undefined)[], queues: QueuedWait[]): Kernel<number> {
   let ready = 0;
   for (const [index, entry] of entries.entries()) {
     entry.revents = 0;

@@ -159,6 +159,7 @@ describe('the C compiler agrees with src/doors/preload/protocol.ts', () => {
     SLOT_RESULT: 'result',
     SLOT_ERROR: 'error',
     SLOT_UP: 'up',
+    SLOT_CANCEL: 'cancel',
     SLOT_DATA: 'data',
   };
 

@@ -57,6 +57,8 @@ export interface Addon {
   /** Pairs of watch and mask. */
   watchEvents(inotify: number): number[] | null;
   event(): number;
+  /** Makes an eventfd readable. */
+  signal(event: number): number;
   now(): number;
   raiseFileLimit(): number;
 

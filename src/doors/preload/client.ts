@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { SIGKILL } from '../../abi/uapi/index.ts';
 import { type Credentials, type File, type Kernel, Mutex } from '../../kernel/index.ts';
 import type { Connection } from './addon.ts';
 import type { Holder, NativeInode } from './native-files.ts';
@@ -149,7 +148,7 @@ export class Client implements Holder {
   end(): void {
     if (!this.isAlive) return;
     this.isAlive = false;
-    for (const slot of this.#slots) if (slot !== undefined && slot.state !== 'idle') slot.task.signals.send(SIGKILL);
+    for (const slot of this.#slots) slot?.end();
     for (const slot of this.#received.keys()) this.#dropReceived(slot);
     for (const inode of this.#files) inode?.holders.delete(this);
   }

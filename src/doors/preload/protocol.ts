@@ -56,3 +56,9 @@ export const IO_UP_INSTALL = 3;
 export const IO_UP_CLOSE = 4;
 export const IO_UP_LOOKUP = 5;
 export const IO_UP_MAP = 6;
+export const IO_UP_WAKER = 7;
+
+/** What an IO_POLL does besides looking. */
+export const IO_POLL_WAIT = 0;
+export const IO_POLL_LOOK = 1;
+export const IO_POLL_WATCH = 2;

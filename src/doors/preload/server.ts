@@ -182,6 +182,7 @@ export class PreloadServer {
   /** Starts the call of a slot; it is answered when it ends. */
   #begin(slot: Slot): void {
     slot.state = 'serving';
+    slot.endWatch();
     slot.task.pid = slot.uint(protocol.SLOT_TID);
     const op = slot.uint(protocol.SLOT_OP);
     if (op === protocol.IO_IDENTIFY) this.#identify(slot);

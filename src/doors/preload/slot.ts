@@ -1,7 +1,10 @@
 import { Errno, errno, errnoName } from '../../abi/index.ts';
+import { SIGKILL } from '../../abi/uapi/index.ts';
 import { type Credentials, type File, type Kernel, Task, WaitQueue, waitOn } from '../../kernel/index.ts';
+import { must } from './addon.ts';
 import type { Client } from './client.ts';
 import { RemoteDescriptors } from './descriptors.ts';
+import type { PollWatch } from './poll-watch.ts';
 import * as protocol from './protocol.ts';
 import { RemoteMemory } from './user-memory.ts';
 
@@ -27,6 +30,10 @@ export class Slot {
   /** Index of the slot's first word in the region's 32-bit views. */
   readonly #word: number;
   readonly #replied: WaitQueue;
+  /** Looks on while the program's own kernel polls, until the thread calls again. */
+  watch: PollWatch | undefined;
+  /** The eventfd that wakes the thread then. */
+  #waker: number | undefined;
 
   constructor(client: Client, index: number) {
     this.client = client;
@@ -120,6 +127,37 @@ export class Slot {
       if (wake === 'signal') throw new Errno('EFAULT', 'the program is gone');
     }
     return this.result;
+  }
+
+  /** Gives the thread what wakes it, once. @throws Errno EMFILE when it has no descriptor left */
+  *getWaker(): Kernel<void> {
+    const { client } = this;
+    if (this.#waker !== undefined) return;
+    const waker = must(client.server.addon.event(), 'eventfd');
+    try {
+      outcome(yield* client.sending(waker, () => this.ask(protocol.IO_UP_WAKER)), 'a descriptor to be woken by');
+      this.#waker = waker;
+    } finally {
+      if (this.#waker === undefined) client.server.addon.close(waker);
+    }
+  }
+
+  /** What it polls may have changed. */
+  wake(): void {
+    if (this.#waker !== undefined) this.client.server.addon.signal(this.#waker);
+  }
+
+  /** The thread calls again, or never any more. */
+  endWatch(): void {
+    this.watch?.end();
+    this.watch = undefined;
+  }
+
+  /** The process is gone. */
+  end(): void {
+    this.endWatch();
+    if (this.#waker !== undefined) this.client.server.addon.close(this.#waker);
+    if (this.state !== 'idle') this.task.signals.send(SIGKILL);
   }
 
   /** The program's thread has done it. */

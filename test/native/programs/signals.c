@@ -18,7 +18,15 @@
 #include <unistd.h>
 
 static int in, out;
-static volatile sig_atomic_t handled;
+/* Handlers that ran since the last line, and ever. */
+static volatile sig_atomic_t handled, ever;
+
+static void note_handled(void)
+{
+	handled++;
+	ever++;
+}
+
 static sigjmp_buf back;
 
 static const char *errno_name(long result)
@@ -73,11 +81,11 @@ static void *carry_out(void *given)
 	const struct plan *plan = given;
 
 	for (int i = 0; i < 4 && plan->signals[i]; i++) {
-		int before = handled;
+		int before = ever;
 
 		await_sleep();
 		pthread_kill(first_thread, plan->signals[i]);
-		while (handled == before)
+		while (ever == before)
 			sched_yield();
 	}
 	if (plan->bytes) {
@@ -108,14 +116,14 @@ static long read_during(const struct plan *plan, char *text)
 static void count(int number)
 {
 	(void)number;
-	handled++;
+	note_handled();
 }
 
 static void put(int number)
 {
 	(void)number;
 	if (write(out, "from the handler", 5) == 5)
-		handled++;
+		note_handled();
 }
 
 static char taken[16];
@@ -129,13 +137,13 @@ static void take(int number)
 	if (read(in, taken, sizeof taken) < 0 && errno == EAGAIN)
 		strcpy(taken, "EAGAIN");
 	fcntl(in, F_SETFL, flags);
-	handled++;
+	note_handled();
 }
 
 static void jump(int number)
 {
 	(void)number;
-	handled++;
+	note_handled();
 	siglongjmp(back, 1);
 }
 
@@ -145,7 +153,8 @@ static void note(int number, siginfo_t *info, void *context)
 {
 	(void)number;
 	last = *info;
-	handled += context != NULL;
+	if (context)
+		note_handled();
 }
 
 /* ---- what is tried ------------------------------------------------------------------- */

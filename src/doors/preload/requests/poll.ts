@@ -1,32 +1,80 @@
-import { calls, type PollEntry } from '../../../kernel/index.ts';
+import {
+  copyFromUser,
+  copyToUser,
+  type File,
+  type Kernel,
+  type PollEntry,
+  pollFiles,
+  pollOnce,
+  type QueuedWait,
+} from '../../../kernel/index.ts';
+import { PollWatch } from '../poll-watch.ts';
 import * as protocol from '../protocol.ts';
 import type { Slot } from '../slot.ts';
 import type { Call, Readers } from './call.ts';
 
-const POLL_ENTRY_SIZE = 16;
+/** Layout of struct io_poll. */
+const ENTRY_SIZE = 16;
+const ENTRY_HANDLE = 4;
+const ENTRY_EVENTS = 8;
+const ENTRY_REVENTS = 12;
+/** As many descriptors as a process can have, about: a longer list is none. */
+const ENTRIES_MAX = 2 ** 20;
+
+/** The entries of a request, where they can be written to as well. */
+interface Entries {
+  readonly list: readonly PollEntry[];
+  readonly files: readonly (File | undefined)[];
+  readonly view: DataView;
+}
+
+function decode(slot: Slot, bytes: Uint8Array): Entries {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const list: PollEntry[] = [];
+  const files: (File | undefined)[] = [];
+  for (let at = 0; at < bytes.length; at += ENTRY_SIZE) {
+    list.push({ fd: view.getInt32(at, true), events: view.getUint32(at + ENTRY_EVENTS, true), revents: 0 });
+    files.push(slot.client.fileOf(view.getUint32(at + ENTRY_HANDLE, true)));
+  }
+  return { list, files, view };
+}
 
 function pollCall(slot: Slot): Call {
-  const count = Math.min(slot.argument(0), Math.floor(protocol.IO_DATA_SIZE / POLL_ENTRY_SIZE));
+  const size = Math.min(Math.max(slot.argument(0), 0), ENTRIES_MAX) * ENTRY_SIZE;
   const timeout = slot.argument(1);
-  const timeout_ns = timeout < 0 ? Number.POSITIVE_INFINITY : timeout;
-  const { view } = slot.client;
-  const entries: PollEntry[] = [];
-  for (let i = 0; i < count; i++) {
-    const at = slot.dataAt + i * POLL_ENTRY_SIZE;
-    const fd = view.getInt32(at, true);
-    const file = slot.client.fileOf(view.getUint32(at + 4, true));
-    if (file !== undefined) slot.known.set(fd, file);
-    entries.push({ fd, events: view.getUint32(at + 8, true), revents: 0 });
-  }
+  const mode = slot.argument(2);
+  const address = slot.argument(3);
+  const fits = size <= protocol.IO_DATA_SIZE;
+  const few = fits ? decode(slot, slot.data(size).slice()) : undefined;
+  const shown = { name: 'poll', args: [few?.list ?? `${size / ENTRY_SIZE} entries`, timeout < 0 ? -1 : timeout / 1e6] } as const;
   return {
-    name: 'poll',
-    args: [entries, timeout < 0 ? -1 : timeout / 1e6],
-    begin: () => calls.poll(slot.task, entries, timeout_ns),
-    end: (ready: number) => {
-      for (const [i, entry] of entries.entries()) slot.client.view.setUint32(slot.dataAt + i * POLL_ENTRY_SIZE + 12, entry.revents, true);
+    ...shown,
+    *begin() {
+      const entries = few ?? decode(slot, yield* copyFromUser(slot.memory, address, size));
+      const ready = yield* run(slot, entries, mode, timeout < 0 ? Number.POSITIVE_INFINITY : timeout);
+      for (const [i, { revents }] of entries.list.entries()) entries.view.setUint32(i * ENTRY_SIZE + ENTRY_REVENTS, revents, true);
+      const bytes = new Uint8Array(entries.view.buffer, entries.view.byteOffset, size);
+      if (!fits) yield* copyToUser(slot.memory, address, bytes);
+      else slot.data(size).set(bytes);
       return ready;
     },
   };
+}
+
+function* run(slot: Slot, { list, files }: Entries, mode: number, timeout_ns: number): Kernel<number> {
+  if (mode === protocol.IO_POLL_WATCH) yield* slot.getWaker();
+  for (const file of files) file?.get();
+  const queues: QueuedWait[] = [];
+  let isWatched = false;
+  try {
+    if (mode === protocol.IO_POLL_WAIT) return yield* pollFiles(list, files, timeout_ns);
+    const ready = yield* pollOnce(list, files, queues);
+    isWatched = mode === protocol.IO_POLL_WATCH && ready === 0 && slot.client.isAlive;
+    if (isWatched) slot.watch = new PollWatch(queues, files, () => slot.wake());
+    return ready;
+  } finally {
+    if (!isWatched) for (const file of files) file?.put();
+  }
 }
 
 /** Waiting for events. */
