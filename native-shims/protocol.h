@@ -128,6 +128,7 @@ enum io_op {
 	IO_ACCESS,      /* args: mode; data: absolute path */
 	IO_IDENTIFY,    /* a descriptor has been sent on the socket: answer its handle, 0 if it is not ours */
 	IO_NOTE,        /* a call that the server has no part in, for its trace; data: text */
+	IO_SLEEP,       /* args: nanoseconds */
 };
 
 /* What the server asks of the thread that waits. */
@@ -175,10 +176,15 @@ struct io_poll {
 struct io_paths {
 	uint32_t generation;
 	uint32_t unused;
-	char list[IO_PATHS_SIZE - 8];
+	/* By how much the machine's clocks are ahead of the host's, in nanoseconds. */
+	int64_t warped_ns;
+	char list[IO_PATHS_SIZE - 16];
 };
 
-/* What the launcher puts into the environment: "<st_dev of memory files in hex>:<folder>". */
+/*
+ * What the launcher puts into the environment: "<st_dev of memory files in hex>:<folder>".
+ * With a `+` before the colon the machine's clocks may run ahead of the host's.
+ */
 #define IO_ENVIRONMENT "IOCTOPUS_DOOR"
 
 #endif

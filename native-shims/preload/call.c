@@ -154,6 +154,7 @@ static bool is_cancellation_point(uint32_t op)
 	case IO_PWRITE:
 	case IO_FSYNC:
 	case IO_POLL:
+	case IO_SLEEP:
 		return true;
 	default:
 		return false;

@@ -26,6 +26,8 @@ __attribute__((constructor)) static void find_door(void)
 	if (!where)
 		return;
 	dev = strtoul(where, &colon, 16);
+	the_door.warps = *colon == '+';
+	colon += the_door.warps;
 	if (*colon != ':' || strlen(colon + 1) >= sizeof the_door.folder)
 		return;
 	strcpy(the_door.folder, colon + 1);

@@ -165,6 +165,13 @@ static bool resolve(int dirfd, const char *path, char *out)
 	return put_parts(&w, path) && any_entry(is_at_or_below, out);
 }
 
+int64_t warped_ns(void)
+{
+	const struct io_paths *p = paths();
+
+	return p ? __atomic_load_n(&p->warped_ns, __ATOMIC_RELAXED) : 0;
+}
+
 bool emulated_path(int dirfd, const char *path, char *out)
 {
 	if (!door()->open || !is_string(path, PATH_MAX))

@@ -49,6 +49,8 @@ struct door {
 	bool open;
 	/* st_dev of memory files: every emulated file is one. */
 	dev_t memory_dev;
+	/* The machine's clocks may run ahead of the host's. */
+	bool warps;
 	/* The server's folder. */
 	char folder[96];
 };
@@ -67,6 +69,8 @@ bool emulated_path(int dirfd, const char *path, char *out);
  * link that leads to an emulated path.
  */
 bool emulated_link(int dirfd, const char *path, char *out);
+/* By how much the machine's clocks are ahead, in nanoseconds. */
+int64_t warped_ns(void);
 
 /* ---- descriptors.c: which descriptors are ours -------------------------------------- */
 

@@ -29,19 +29,18 @@ static short asked(const struct sets *s, int fd)
 	return (short)((has(s->in, fd) ? IN_ASKED : 0) | (has(s->out, fd) ? OUT_ASKED : 0) | (has(s->ex, fd) ? EX_SET : 0));
 }
 
-/* How many descriptors are in the sets; 0 when none of them is emulated. */
-static nfds_t count_if_ours(int top, const struct sets *s)
+/* How many descriptors are in the sets, and whether one of them is emulated. */
+static nfds_t count_asked(int top, const struct sets *s, bool *any_ours)
 {
 	nfds_t count = 0;
-	bool any = false;
 
 	for (int fd = 0; fd < top; fd++) {
 		if (!asked(s, fd))
 			continue;
 		count++;
-		any = any || handle_of(fd);
+		*any_ours = *any_ours || handle_of(fd);
 	}
-	return any ? count : 0;
+	return count;
 }
 
 static int put_back(unsigned long *set, int fd, bool is_ready)
@@ -102,16 +101,18 @@ static long select_any(int top, fd_set *in, fd_set *out, fd_set *ex, struct time
 {
 	size_t words = top > 0 ? (size_t)(top + (int)BITS - 1) / BITS : 0, size = words * sizeof(long);
 	unsigned long few[3 * WORDS], *room = few;
+	/* Under --time=warp the server keeps the time. */
+	bool is_timed = door()->warps && timeout;
 	struct sets s;
 	nfds_t count;
 	long result = 0;
 
 	*is_ours = false;
-	if (!door()->open || words == 0 || (words > WORDS && !(room = make_room(3 * size))))
+	if (!door()->open || top < 0 || (words == 0 && !is_timed) || (words > WORDS && !(room = make_room(3 * size))))
 		return 0;
 	if (copy_in(&s.in, room, in, size) && copy_in(&s.out, room + words, out, size) && copy_in(&s.ex, room + 2 * words, ex, size)) {
-		count = count_if_ours(top, &s);
-		*is_ours = count > 0;
+		count = count_asked(top, &s, is_ours);
+		*is_ours = *is_ours || is_timed;
 		if (*is_ours)
 			result = select_ours(top, &s, count, timeout, mask);
 		if (*is_ours && result >= 0 && !(copy_out(in, s.in, size) && copy_out(out, s.out, size) && copy_out(ex, s.ex, size)))

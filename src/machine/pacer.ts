@@ -16,7 +16,8 @@ export class Pacer {
   readonly #system: System;
   readonly #host: HostTime;
   /** Host time when virtual time was 0. */
-  readonly #zero_ns: number;
+  #zero_ns: number;
+  #ahead_ns = 0;
   #cancelTimer: (() => void) | undefined;
   #timerAt_ns = Number.POSITIVE_INFINITY;
 
@@ -41,6 +42,19 @@ export class Pacer {
     clock.runUntil(host_ns - this.#zero_ns);
     if (scheduler.ready > 0) scheduler.runReady();
     if (clock.nextAt_ns !== this.#timerAt_ns) this.#setTimer(clock.nextAt_ns);
+  }
+
+  /** By how much virtual time is ahead of where the host's clock would have brought it, in nanoseconds. */
+  get ahead_ns(): number {
+    return this.#ahead_ns;
+  }
+
+  /** Moves the time to the next event without waiting for it. The event itself runs at the next {@link catchUp}. */
+  skipToNext(): void {
+    const left_ns = this.#system.clock.nextAt_ns - (this.#host.now() - this.#zero_ns);
+    if (left_ns <= 0 || left_ns === Number.POSITIVE_INFINITY) return;
+    this.#zero_ns -= left_ns;
+    this.#ahead_ns += left_ns;
   }
 
   stop(): void {

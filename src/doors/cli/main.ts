@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { boards } from '../../boards/index.ts';
 import { Refusal } from './program.ts';
 import { EXIT_REFUSED, type RunOptions, run } from './run.ts';
@@ -19,6 +19,11 @@ program
   .description('run a program, unmodified, with the device nodes of a machine')
   .option('--board <name>', 'the machine: a name that "ioctopus boards" lists, or the path of a module', 'generic')
   .option('--seed <number>', 'of every choice that the machine makes', wholeNumber, 1)
+  .addOption(
+    new Option('--time <mode>', 'how time passes: as on the host, or in jumps while the program and its children only wait')
+      .choices(['real', 'warp'])
+      .default('real'),
+  )
   .option('--strace', 'print each call on the device nodes, decoded, to standard error', false)
   .argument('<command...>', 'the program and its arguments; put -- before them')
   .passThroughOptions()

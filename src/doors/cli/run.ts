@@ -11,6 +11,7 @@ import { assertServable, findProgram, Refusal } from './program.ts';
 export interface RunOptions {
   readonly board: string;
   readonly seed: number;
+  readonly time: 'real' | 'warp';
   readonly strace: boolean;
 }
 
@@ -75,11 +76,19 @@ export async function run(command: readonly string[], options: RunOptions): Prom
     if (line.level === 'err') say(line.text);
   };
   const pacer = new Pacer(machine.system, hostTime(addon));
-  const server = new PreloadServer({ addon, machine, pacer });
+  const server = new PreloadServer({ addon, machine, pacer, warps: options.time === 'warp' });
   try {
-    return await runChild(command, { ...process.env, LD_PRELOAD: preloaded(library), IOCTOPUS_DOOR: server.door }, () => {
-      if (existsSync(`${server.folder}/unloaded`)) say(`the preload library was not loaded into ${path}, so it saw none of the machine`);
-    });
+    return await runChild(
+      command,
+      { ...process.env, LD_PRELOAD: preloaded(library), IOCTOPUS_DOOR: server.door },
+      {
+        atStart: (pid) => server.follow(pid),
+        atEnd() {
+          if (existsSync(`${server.folder}/unloaded`))
+            say(`the preload library was not loaded into ${path}, so it saw none of the machine`);
+        },
+      },
+    );
   } finally {
     server.close();
     pacer.stop();
@@ -87,8 +96,14 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   }
 }
 
-function runChild(command: readonly string[], env: NodeJS.ProcessEnv, atEnd: () => void): Promise<number> {
+interface ChildEvents {
+  atStart(pid: number): void;
+  atEnd(): void;
+}
+
+function runChild(command: readonly string[], env: NodeJS.ProcessEnv, events: ChildEvents): Promise<number> {
   const child = spawn(command[0] as string, command.slice(1), { stdio: 'inherit', env });
+  if (child.pid !== undefined) events.atStart(child.pid);
   // A signal to us is meant for the program, and we end when it does. What a terminal sends reaches the program by itself.
   const signals: NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'];
   const forward = (signal: NodeJS.Signals) => {
@@ -99,7 +114,7 @@ function runChild(command: readonly string[], env: NodeJS.ProcessEnv, atEnd: () 
     child.once('error', reject);
     child.once('exit', (code, signal) => {
       for (const each of signals) process.off(each, forward);
-      atEnd();
+      events.atEnd();
       resolve(code ?? 128 + constants.signals[signal as NodeJS.Signals]);
     });
   });

@@ -85,6 +85,11 @@ export class Client implements Holder {
     return this.#slots.filter((slot) => slot !== undefined && slot.state !== 'idle').length;
   }
 
+  /** Whether one of its threads waits for the machine; see {@link Slot.isWaiting}. */
+  isWaiting(tid: number): boolean {
+    return this.#slots.some((slot) => slot?.task.pid === tid && slot.isWaiting);
+  }
+
   /** Makes a slot's new state known to the program. */
   publish(slot: Slot, state: number): void {
     if (this.isAlive) this.server.publish(slot.number, state);

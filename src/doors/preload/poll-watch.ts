@@ -1,24 +1,32 @@
-import type { File, QueuedWait, Waiter } from '../../kernel/index.ts';
+import type { File, QueuedWait, ScheduledEvent, Waiter } from '../../kernel/index.ts';
+import type { Slot } from './slot.ts';
 
 /**
- * Looks on for a program while its own kernel polls: tells it once, when one of the files may have become ready. What holds then, the
- * program asks again. Keeps the files as poll(2) does.
+ * Looks on for a program while its own kernel polls: tells it once, when one of the files may have become ready or the time is up. What
+ * holds then, the program asks again. Keeps the files as poll(2) does.
  */
 export class PollWatch implements Waiter {
+  /** Whether there was something to tell. */
+  hasTold = false;
+  readonly #slot: Slot;
   readonly #queues: readonly QueuedWait[];
   readonly #files: readonly (File | undefined)[];
-  readonly #tell: () => void;
+  readonly #timer: ScheduledEvent | undefined;
 
-  constructor(queues: readonly QueuedWait[], files: readonly (File | undefined)[], tell: () => void) {
+  /** @param timeout_ns Infinity when the program keeps the time */
+  constructor(slot: Slot, queues: readonly QueuedWait[], files: readonly (File | undefined)[], timeout_ns: number) {
+    this.#slot = slot;
     this.#queues = queues;
     this.#files = files;
-    this.#tell = tell;
     for (const { queue, key } of queues) queue.add(this, key);
+    if (timeout_ns !== Number.POSITIVE_INFINITY)
+      this.#timer = slot.task.system.clock.schedule(timeout_ns, 'timeout of poll', () => this.wake());
   }
 
   wake(): void {
     this.#leave();
-    this.#tell();
+    this.hasTold = true;
+    this.#slot.wake();
   }
 
   /** Nobody asks any more. */
@@ -29,5 +37,6 @@ export class PollWatch implements Waiter {
 
   #leave(): void {
     for (const { queue } of this.#queues) queue.remove(this);
+    this.#timer?.cancel();
   }
 }

@@ -5,6 +5,8 @@ export const IO_PAGE = 4096;
 export const IO_REGION_SIZE = (IO_SLOTS + 1) * IO_PAGE;
 export const IO_DATA_SIZE = IO_PAGE - 128;
 export const IO_PATHS_SIZE = 65536;
+export const PATHS_WARPED = 8;
+export const PATHS_LIST = 16;
 export const IO_REPORT_LOCAL = 1;
 
 /** States of a slot. */
@@ -48,6 +50,7 @@ export const IO_POLL = 17;
 export const IO_ACCESS = 18;
 export const IO_IDENTIFY = 19;
 export const IO_NOTE = 20;
+export const IO_SLEEP = 21;
 
 /** Up-calls. */
 export const IO_UP_READ = 1;

@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Errno } from '../../abi/index.ts';
@@ -20,6 +20,7 @@ import { NativeFiles } from './native-files.ts';
 import * as protocol from './protocol.ts';
 import { type Call, readRequest } from './requests/index.ts';
 import type { Slot } from './slot.ts';
+import { Warp } from './warp.ts';
 
 const EPOLLIN = 0x1;
 const EPOLLRDHUP = 0x2000;
@@ -35,6 +36,8 @@ export interface PreloadServerOptions {
   readonly addon: Addon;
   readonly machine: Machine;
   readonly pacer: Pacer;
+  /** Whether time may jump while nobody under the launcher does anything. */
+  readonly warps?: boolean;
 }
 
 /** Where files live that are none of the machine's. */
@@ -72,8 +75,9 @@ export class PreloadServer {
   readonly #events: number;
   readonly #watcher: Watcher;
   readonly #clients = new Map<number, Client>();
-  readonly #pathsFile: number;
+  readonly #paths: ArrayBuffer;
   #pathsGeneration = 0;
+  readonly #warp: Warp | undefined;
   /** A slot whose new state is published by the next look for calls, or NOTHING. */
   #held = NOTHING;
   #heldState = 0;
@@ -82,7 +86,7 @@ export class PreloadServer {
   #isServing = false;
   #isClosed = false;
 
-  constructor({ addon, machine, pacer }: PreloadServerOptions) {
+  constructor({ addon, machine, pacer, warps = false }: PreloadServerOptions) {
     this.addon = addon;
     this.system = machine.system;
     this.#pacer = pacer;
@@ -97,18 +101,25 @@ export class PreloadServer {
     });
     this.folder = mkdtempSync(join(tmpdir(), 'ioctopus-'));
     writeFileSync(join(this.folder, 'unloaded'), '');
-    this.#pathsFile = openSync(join(this.folder, 'paths'), 'w+', 0o600);
+    this.#paths = this.#makePaths();
     this.#publishPaths();
     this.system.devices.onChange = () => this.#publishPaths();
     this.#listener = must(addon.listen(join(this.folder, 'socket')), 'listening');
     must(addon.epollAdd(this.#events, this.files.events, EPOLLIN, KEY_FILES), 'epoll_ctl');
     must(addon.epollAdd(this.#events, this.#listener, EPOLLIN, KEY_LISTENER), 'epoll_ctl');
     this.#watcher = addon.onReadable(this.#events, () => this.#turn());
+    if (warps)
+      this.#warp = new Warp(
+        this.system,
+        pacer,
+        () => this.clients,
+        (ahead_ns) => this.#publishTime(ahead_ns),
+      );
   }
 
   /** What a program needs in its environment to find the server: the value of IOCTOPUS_DOOR. */
   get door(): string {
-    return `${this.files.dev.toString(16)}:${this.folder}`;
+    return `${this.files.dev.toString(16)}${this.#warp === undefined ? '' : '+'}:${this.folder}`;
   }
 
   get clients(): readonly Client[] {
@@ -127,8 +138,14 @@ export class PreloadServer {
     this.system.scheduler.runReady();
     for (const fd of [this.#listener, this.#events]) this.addon.close(fd);
     this.system.devices.onChange = undefined;
-    closeSync(this.#pathsFile);
+    this.#warp?.stop();
+    this.addon.unmap(this.#paths);
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The program that the launcher started: time may jump while it and its children do nothing. */
+  follow(pid: number): void {
+    this.#warp?.follow(pid);
   }
 
   /** Makes a slot's new state known to its program, at the latest before the server sleeps. */
@@ -158,6 +175,7 @@ export class PreloadServer {
     } while (slot >= 0 || this.#held !== NOTHING);
     this.#isServing = false;
     if (slot === COME_BACK) setImmediate(() => this.#turn());
+    else this.#warp?.consider();
   }
 
   #next(): number {
@@ -319,14 +337,29 @@ export class PreloadServer {
     for (const fd of [client.pidfd, client.socket, client.bell]) this.addon.close(fd);
   }
 
+  /** The file that all programs map: see struct io_paths. */
+  #makePaths(): ArrayBuffer {
+    const file = openSync(join(this.folder, 'paths'), 'w+', 0o600);
+    ftruncateSync(file, protocol.IO_PATHS_SIZE);
+    const paths = this.addon.map(file, protocol.IO_PATHS_SIZE);
+    closeSync(file);
+    if (typeof paths === 'number') throw new Error(`mapping the list of paths failed with errno ${-paths}`);
+    return paths;
+  }
+
   /** Tells programs which paths are emulated. */
   #publishPaths(): void {
     const tops = new Set(this.system.devices.nodePaths.map((path) => `/dev/${path.split('/')[0]}`));
-    const list = Buffer.alloc(protocol.IO_PATHS_SIZE - 8);
+    const generation = new Uint32Array(this.#paths, 0, 1);
+    Atomics.store(generation, 0, ++this.#pathsGeneration);
+    const list = Buffer.from(this.#paths, protocol.PATHS_LIST);
+    list.fill(0);
     list.write([...tops].map((path) => `${path}\0`).join(''), 'utf8');
-    const generation = (value: number) => writeSync(this.#pathsFile, new Uint8Array(new Uint32Array([value, 0]).buffer), 0, 8, 0);
-    generation(++this.#pathsGeneration);
-    writeSync(this.#pathsFile, list, 0, list.length, 8);
-    generation(++this.#pathsGeneration);
+    Atomics.store(generation, 0, ++this.#pathsGeneration);
+  }
+
+  /** Tells programs by how much the machine's clocks are ahead of the host's. */
+  #publishTime(ahead_ns: number): void {
+    Atomics.store(new BigInt64Array(this.#paths, protocol.PATHS_WARPED, 1), 0, BigInt(Math.round(ahead_ns)));
   }
 }

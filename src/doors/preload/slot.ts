@@ -142,6 +142,11 @@ export class Slot {
     }
   }
 
+  /** Whether the thread waits for the machine, or for its time: it does nothing until one of the two moves. */
+  get isWaiting(): boolean {
+    return this.watch === undefined ? this.state === 'serving' : !this.watch.hasTold;
+  }
+
   /** What it polls may have changed. */
   wake(): void {
     if (this.#waker !== undefined) this.client.server.addon.signal(this.#waker);

@@ -5,10 +5,11 @@ import { type Call, type Readers, refused } from './call.ts';
 import { control } from './control.ts';
 import { paths } from './paths.ts';
 import { poll } from './poll.ts';
+import { time } from './time.ts';
 
 export type { Call } from './call.ts';
 
-const readers: Readers = { ...paths, ...bytes, ...control, ...poll };
+const readers: Readers = { ...paths, ...bytes, ...control, ...poll, ...time };
 
 /** Reads the request of a slot. */
 export function readRequest(slot: Slot): Call {

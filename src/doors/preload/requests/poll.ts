@@ -70,7 +70,7 @@ function* run(slot: Slot, { list, files }: Entries, mode: number, timeout_ns: nu
     if (mode === protocol.IO_POLL_WAIT) return yield* pollFiles(list, files, timeout_ns);
     const ready = yield* pollOnce(list, files, queues);
     isWatched = mode === protocol.IO_POLL_WATCH && ready === 0 && slot.client.isAlive;
-    if (isWatched) slot.watch = new PollWatch(queues, files, () => slot.wake());
+    if (isWatched) slot.watch = new PollWatch(slot, queues, files, timeout_ns);
     return ready;
   } finally {
     if (!isWatched) for (const file of files) file?.put();
