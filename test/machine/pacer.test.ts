@@ -79,6 +79,29 @@ describe('a machine that follows the host’s clock', () => {
     expect(host.timers.size).toBe(0);
   });
 
+  test('skips to the next event, and no further', () => {
+    const { host, seen, event, pacer } = paced();
+    pacer.skipToNext();
+    expect(pacer.ahead_ns).toBe(0);
+    event('far', 5e9);
+    event('farther', 9e9);
+    pacer.skipToNext();
+    expect([seen, pacer.ahead_ns]).toEqual([[], 5e9]);
+    pacer.catchUp();
+    expect(seen).toEqual(['far at 5000000000']);
+    expect([...host.timers.values()]).toEqual([host.now() + 4e9]);
+    host.pass(4e9);
+    expect(seen).toEqual(['far at 5000000000', 'farther at 9000000000']);
+  });
+
+  test('does not skip what is due', () => {
+    const { host, event, pacer } = paced();
+    event('due', 1000);
+    host.time_ns += 2000;
+    pacer.skipToNext();
+    expect(pacer.ahead_ns).toBe(0);
+  });
+
   test('stands still once stopped', () => {
     const { host, seen, event, pacer } = paced();
     event('never', 1000);
