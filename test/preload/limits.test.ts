@@ -42,9 +42,9 @@ describe('limits', () => {
   });
 
   test('of memory the container’s share counts when it is smaller', () => {
-    const files = { '/proc/meminfo': 'MemTotal: 9 kB\nMemAvailable:    2048 kB\n', '/sys/fs/cgroup/memory.max': 'max\n' };
-    expect(limits.memory.value(host(files))).toBe(2048 * 1024);
-    expect(limits.memory.value(host({ ...files, '/sys/fs/cgroup/memory.max': '4096\n' }))).toBe(4096);
+    const files = { '/proc/meminfo': 'MemTotal: 9 kB\nMemAvailable:    8192 kB\n', '/sys/fs/cgroup/memory.max': 'max\n' };
+    expect(limits.memory.value(host(files))).toBe(8);
+    expect(limits.memory.value(host({ ...files, '/sys/fs/cgroup/memory.max': '4194304\n' }))).toBe(4);
   });
 
   test('that of programs is the addon’s own', () => {

@@ -34,12 +34,21 @@ const numberIn = (path: string) => (text: HostText) => {
   return Number.isNaN(found) ? undefined : found;
 };
 
-/** A number below /proc/sys that root may write. */
-function sysctl(name: string, rest: Pick<Limit, 'what' | 'unit' | 'use' | 'errno'>): Limit {
+const sysctlIn = (name: string) => numberIn(`/proc/sys/${name.replaceAll('.', '/')}`);
+
+/**
+ * A number below /proc/sys that root may write.
+ *
+ * @param inNamespace the same, where a user namespace may have less
+ */
+function sysctl(name: string, rest: Pick<Limit, 'what' | 'unit' | 'use' | 'errno'>, inNamespace = name): Limit {
   return {
     ...rest,
     where: name,
-    value: numberIn(`/proc/sys/${name.replaceAll('.', '/')}`),
+    value(text) {
+      const whole = sysctlIn(name)(text);
+      return whole === undefined ? undefined : Math.min(whole, sysctlIn(inNamespace)(text) ?? whole);
+    },
     raise: (more) => `to raise it as root (for a container, on its host): sysctl -w ${name}=${more}`,
   };
 }
@@ -51,12 +60,11 @@ function hardLimitOnFiles(text: HostText): number | undefined {
   return hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
 }
 
-/** Whichever is smaller of the host's free memory and what the control group may have, in bytes. */
+/** Whichever is smaller of the host's free memory and what the control group may have, in MiB. */
 function freeMemory(text: HostText): number | undefined {
   const available = /^MemAvailable:\s+(\d+) kB/m.exec(text('/proc/meminfo') ?? '')?.[1];
-  const group = numberIn('/sys/fs/cgroup/memory.max')(text);
-  if (available === undefined) return group;
-  return Math.min(Number(available) * 1024, group ?? Number.POSITIVE_INFINITY);
+  const group = numberIn('/sys/fs/cgroup/memory.max')(text) ?? Number.POSITIVE_INFINITY;
+  return available === undefined ? undefined : Math.floor(Math.min(Number(available) * 1024, group) / 2 ** 20);
 }
 
 /** Programs that the server serves at a time: CLIENTS_MAX of native-shims/addon/ring.c. */
@@ -64,18 +72,26 @@ const PROCESSES_MAX = 4096;
 
 /** What can stop the server from doing what a program asks for. */
 export const limits = {
-  watches: sysctl('fs.inotify.max_user_watches', {
-    what: 'inotify watches',
-    unit: 'per user',
-    use: 'each emulated open file takes one',
-    errno: 'ENFILE',
-  }),
-  instances: sysctl('fs.inotify.max_user_instances', {
-    what: 'inotify instances',
-    unit: 'per user',
-    use: 'each server takes one',
-    errno: 'ENFILE',
-  }),
+  watches: sysctl(
+    'fs.inotify.max_user_watches',
+    {
+      what: 'inotify watches',
+      unit: 'per user',
+      use: 'each emulated open file takes one',
+      errno: 'ENFILE',
+    },
+    'user.max_inotify_watches',
+  ),
+  instances: sysctl(
+    'fs.inotify.max_user_instances',
+    {
+      what: 'inotify instances',
+      unit: 'per user',
+      use: 'each server takes one',
+      errno: 'ENFILE',
+    },
+    'user.max_inotify_instances',
+  ),
   descriptors: {
     what: 'descriptors',
     unit: 'per process',
@@ -99,7 +115,7 @@ export const limits = {
   }),
   memory: {
     what: 'memory',
-    unit: 'bytes',
+    unit: 'MiB',
     use: 'buffers are memory',
     where: 'the host or its container',
     value: freeMemory,
@@ -140,5 +156,5 @@ export function limitBehind(call: LimitedCall, code: number): Limit | undefined 
 export function limitReached(limit: Limit, text: HostText = hostText): string {
   const value = limit.value(text);
   const size = value === undefined ? ' is used up' : ` allows ${value} ${limit.unit}`;
-  return `out of ${limit.what}: ${limit.where}${size}, and ${limit.use}; ${limit.raise(value === undefined ? 'MORE' : 2 * value)}`;
+  return `out of ${limit.what}: ${limit.where}${size}, and ${limit.use}; ${limit.raise(value ? 2 * value : 'MORE')}`;
 }
