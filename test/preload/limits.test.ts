@@ -47,9 +47,9 @@ describe('limits', () => {
     expect(limits.memory.value(host({ ...files, '/sys/fs/cgroup/memory.max': '4194304\n' }))).toBe(4);
   });
 
-  test('that of programs is the addon’s own', () => {
+  test('that of connections is the addon’s own', () => {
     const ring = readFileSync(join(root, 'native-shims/addon/ring.c'), 'utf8');
-    expect(limits.processes.value()).toBe(Number(/#define CLIENTS_MAX (\d+)/.exec(ring)?.[1]));
+    expect(limits.connections.value()).toBe(Number(/#define CLIENTS_MAX (\d+)/.exec(ring)?.[1]));
   });
 
   test.each([
@@ -60,7 +60,7 @@ describe('limits', () => {
     ['mmap', 'ENOMEM', limits.mappings],
     ['memfd_create', 'ENOMEM', limits.memory],
     ['memfd_create', 'ENOSPC', limits.memory],
-    ['addClient', 'ENOSPC', limits.processes],
+    ['addClient', 'ENOSPC', limits.connections],
     ['accept', 'EAGAIN', undefined],
   ] as const)('%s that fails with %s', (call, code, limit) => {
     expect(limitBehind(call, errno[code])).toBe(limit);

@@ -122,8 +122,8 @@ export const limits = {
     raise: () => 'free some, or give the container more',
     errno: 'ENOMEM',
   },
-  processes: {
-    what: 'places for programs',
+  connections: {
+    what: 'connections',
     unit: 'per server',
     use: 'each process that uses a node takes one',
     where: 'CLIENTS_MAX',
@@ -144,7 +144,7 @@ export type LimitedCall = 'inotify_init1' | 'inotify_add_watch' | 'memfd_create'
  */
 export function limitBehind(call: LimitedCall, code: number): Limit | undefined {
   if (code === errno.ENOSPC && call === 'inotify_add_watch') return limits.watches;
-  if (code === errno.ENOSPC && call === 'addClient') return limits.processes;
+  if (code === errno.ENOSPC && call === 'addClient') return limits.connections;
   // For both a full descriptor table and too many instances the host says EMFILE; there are far fewer instances.
   if (code === errno.EMFILE) return call === 'inotify_init1' ? limits.instances : limits.descriptors;
   if (code === errno.ENFILE) return limits.hostFiles;
