@@ -9,8 +9,8 @@ const GLIBC_MIN = [2, 31] as const;
 const TAKES_TURNS = 'one: program and server take turns, so a call takes some 4 µs where two processors would make it 1';
 
 function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
-  const [ours = 0, theirs = 0] = version.split('.').map(Number);
-  return ours < major || (ours === major && theirs < minor);
+  const [first = 0, second = 0] = version.split('.').map(Number);
+  return first < major || (first === major && second < minor);
 }
 
 /** How much the host allows of something; a note when it is less than comfortable. */
