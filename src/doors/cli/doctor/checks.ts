@@ -1,6 +1,6 @@
 import { errnoName } from '../../../abi/index.ts';
 import { FOLDER_MAX, folderLength, type Limit, limits } from '../../preload/index.ts';
-import { type Check, note, ok, problem, tried } from './check.ts';
+import { type Check, describe, note, ok, problem, tried } from './check.ts';
 import type { Host } from './host.ts';
 
 const NODE_MIN = 20;
@@ -119,6 +119,16 @@ export const hostChecks: readonly Check[] = [
     name: 'processors',
     run({ processors }) {
       return processors < 2 ? note(TAKES_TURNS) : ok(`${processors}`);
+    },
+  },
+  {
+    name: 'other calls',
+    run(host) {
+      const failure = host.childCall();
+      if (failure === undefined) return ok('the call in which a program waits can be seen');
+      return note(
+        `--time=warp cannot see who waits for others of its program: ${describe(failure, host, 'as root: sysctl -w kernel.yama.ptrace_scope=1')}`,
+      );
     },
   },
   {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, tmpdir } from 'node:os';
 import { type HostText, hostText } from '../../preload/index.ts';
 import { ADDON, loadNativeParts, MAIN } from '../native-parts.ts';
-import { type Tries, triesOf } from './tries.ts';
+import { type Tries, type Try, triesOf, tryChildCall } from './tries.ts';
 
 /** What checks may ask of a machine. */
 export interface Host {
@@ -18,6 +18,8 @@ export interface Host {
   readonly text: HostText;
   /** What can be tried with the native parts. @throws Error when they are not built, or cannot be loaded */
   readonly tries: () => Tries;
+  /** {@link tryChildCall} */
+  readonly childCall: Try;
   /** Runs a program under the launcher. */
   readonly launch: (command: readonly string[]) => Ended;
   /** A program that opens a heap, allocates a buffer, maps and closes it, and says the errno on standard output if that fails. */
@@ -58,6 +60,7 @@ export function thisHost(): Host {
     temporaryFolder: tmpdir(),
     text: hostText,
     tries: () => triesOf(loadNativeParts()),
+    childCall: tryChildCall,
     launch(command) {
       return spawnSync(process.execPath, [MAIN, 'run', '--', ...command], { encoding: 'utf8', timeout: LAUNCH_MAX_ms });
     },

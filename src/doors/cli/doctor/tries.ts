@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { O_RDWR } from '../../../abi/uapi/index.ts';
@@ -8,12 +9,22 @@ const IN_DELETE_SELF = 0x400;
 
 /** A call of the host that did not do what the server needs. */
 export interface Failure {
-  readonly call: LimitedCall | 'F_SETLEASE' | 'IN_DELETE_SELF' | 'pidfd_open' | 'process_vm_readv' | 'listen' | 'mkdtemp';
+  readonly call:
+    | LimitedCall
+    | 'F_SETLEASE'
+    | 'IN_DELETE_SELF'
+    | 'pidfd_open'
+    | 'process_vm_readv'
+    | 'listen'
+    | 'mkdtemp'
+    | '/proc/PID/syscall';
   /** 0 when it answered otherwise than Linux does. */
   readonly errno: number;
 }
 
 const failed = (call: Failure['call'], result: number): Failure => ({ call, errno: -result });
+
+const failedWith = (call: Failure['call'], error: unknown): Failure => failed(call, (error as NodeJS.ErrnoException).errno ?? 0);
 
 /** Something that the server or the library does with the host. @returns what failed, undefined when nothing did */
 export type Try = () => Failure | undefined;
@@ -73,7 +84,7 @@ function trySocket(addon: Addon): Failure | undefined {
   try {
     folder = mkdtempSync(join(tmpdir(), 'ioctopus-'));
   } catch (error) {
-    return { call: 'mkdtemp', errno: -((error as NodeJS.ErrnoException).errno ?? 0) };
+    return failedWith('mkdtemp', error);
   }
   try {
     const listener = addon.listen(join(folder, 'socket'));
@@ -82,6 +93,20 @@ function trySocket(addon: Addon): Failure | undefined {
     return undefined;
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether the call can be seen in which a program waits that was started here. */
+export function tryChildCall(): Failure | undefined {
+  const child = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+  child.once('error', () => undefined);
+  try {
+    readFileSync(`/proc/${child.pid}/syscall`);
+    return undefined;
+  } catch (error) {
+    return failedWith('/proc/PID/syscall', error);
+  } finally {
+    child.kill('SIGKILL');
   }
 }
 
