@@ -9,12 +9,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { growthRows } from './growth-rows.ts';
 import { inProcessRows } from './in-process-rows.ts';
 import { host, usableCpus } from './machine.ts';
 import { nativeRows } from './native-rows.ts';
+import type { Settings } from './placement.ts';
 import { compileAll } from './program.ts';
 import { formatHost, formatJson, formatRow, heading } from './report.ts';
+import { ringRows } from './ring-rows.ts';
 import { type Row, verdictOf } from './row.ts';
+import { umockdevRows } from './umockdev-rows.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
@@ -24,13 +28,20 @@ process.on('exit', () => rmSync(programs, { recursive: true, force: true }));
 // Programs end by themselves at the end of their input.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
+const settings: Settings = {
+  sources: fileURLToPath(new URL('native', import.meta.url)),
+  programs,
+  dist: join(root, 'dist'),
+  cpus: usableCpus(),
+};
+
 async function* allRows(): AsyncGenerator<Row> {
   yield* inProcessRows();
-  yield* nativeRows({ programs, cli: join(root, 'dist/doors/cli/main.js'), cpus: usableCpus() });
+  for (const rows of [nativeRows, ringRows, umockdevRows, growthRows]) yield* rows(settings);
 }
 
 execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', process.stderr.fd, process.stderr.fd] });
-compileAll(fileURLToPath(new URL('native', import.meta.url)), programs);
+compileAll(settings.sources, programs);
 
 if (!json) console.log(`${formatHost(host())}\n\n${heading}`);
 const rows: Row[] = [];

@@ -1,22 +1,6 @@
-import { join } from 'node:path';
+import { launcher, nodesProgram, oneCore, type Placement, program, type Settings, TWO_CORES_MISSING, twoCores } from './placement.ts';
 import { withPrograms } from './program.ts';
 import { compare, type Row, time } from './row.ts';
-
-/** The processors of a placement: where the server (or a baseline's peer) runs, and where its client. */
-interface Placement {
-  readonly name: string;
-  readonly server: number;
-  readonly client: number;
-}
-
-interface Settings {
-  /** Where the compiled programs are. */
-  readonly programs: string;
-  /** The command line's main module. */
-  readonly cli: string;
-  /** Usable processors. */
-  readonly cpus: readonly number[];
-}
 
 const PAUSE_ns = 1_000_000;
 const SOCKET = 'SEQPACKET ping-pong';
@@ -31,22 +15,21 @@ const NAMES = {
 
 /** Calls on emulated nodes by a program under the launcher, with the server on another core or on the same. */
 export async function* nativeRows(settings: Settings): AsyncGenerator<Row> {
-  const [first = 0, second] = settings.cpus;
-  if (second === undefined) yield* twoCoresMissing();
-  else yield* placedRows(settings, { name: 'two cores', server: first, client: second }, 1 / 20);
-  yield* placedRows(settings, { name: 'one core', server: first, client: first }, 1);
-  yield await readRow(settings, second ?? first);
+  const two = twoCores(settings);
+  if (two === undefined) yield* twoCoresMissing();
+  else yield* placedRows(settings, two, 1 / 20);
+  yield* placedRows(settings, oneCore(settings), 1);
+  yield await readRow(settings, two ?? oneCore(settings));
 }
 
-async function* placedRows({ programs, cli }: Settings, placement: Placement, socketTarget: number): AsyncGenerator<Row> {
-  const [server, client] = [`${placement.server}`, `${placement.client}`];
-  const program = (name: string) => join(programs, name);
+async function* placedRows(settings: Settings, placement: Placement, socketTarget: number): AsyncGenerator<Row> {
+  const { server, client } = placement;
   const title = (name: string) => `native, ${placement.name}: ${name}`;
   const rows = await withPrograms(
     {
-      nodes: [program('pin'), server, process.execPath, cli, 'run', '--', program('nodes'), client],
-      socket: [program('socket'), client, server],
-      futex: [program('futex'), client, server],
+      nodes: nodesProgram(settings, placement),
+      socket: [program(settings, 'socket'), client, server],
+      futex: [program(settings, 'futex'), client, server],
     },
     async ({ nodes, socket, futex }): Promise<Row[]> => [
       {
@@ -75,21 +58,21 @@ async function* placedRows({ programs, cli }: Settings, placement: Placement, so
 }
 
 function* twoCoresMissing(): Generator<Row> {
-  const measured = 'needs two processors';
-  for (const name of Object.values(NAMES)) yield { name: `native, two cores: ${name}`, measured };
+  for (const name of Object.values(NAMES)) yield { name: `native, two cores: ${name}`, measured: TWO_CORES_MISSING };
 }
 
-/** What calls on files that are not emulated cost more under the launcher. */
-function readRow({ programs, cli }: Settings, cpu: number): Promise<Row> {
-  const file = [join(programs, 'file'), `${cpu}`];
+/** What calls on files that are not emulated cost more under the launcher: a million reads. */
+function readRow(settings: Settings, { client }: Placement): Promise<Row> {
+  const file = [program(settings, 'file'), client];
   return withPrograms(
-    { launched: [process.execPath, cli, 'run', '--', ...file], plain: file },
+    { launched: [...launcher(settings), ...file], plain: file },
     async ({ launched, plain }): Promise<Row> => ({
       name: 'native: read of 16 bytes of a plain file',
       baseline: 'without launcher',
+      target: 1.05,
       measured: await compare(
-        () => launched.round({ name: 'read', samples: 200 }),
-        () => plain.round({ name: 'read', samples: 200 }),
+        () => launched.round({ name: 'read', samples: 625 }),
+        () => plain.round({ name: 'read', samples: 625 }),
       ),
     }),
   );

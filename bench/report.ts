@@ -2,7 +2,7 @@ import type { Host } from './machine.ts';
 import { type Row, verdictOf } from './row.ts';
 import type { Quantiles } from './statistics.ts';
 
-const COLUMNS = [54, 11, 40, 26, 8] as const;
+const COLUMNS = [54, 11, 40, 26, 10] as const;
 
 const columns = (...cells: readonly string[]) =>
   cells
@@ -21,13 +21,13 @@ export const heading = columns('call', 'time', 'compared with', 'ratio (p10–p9
 
 export function formatRow(row: Row): string {
   const { name, baseline = '', target, measured } = row;
-  if (typeof measured === 'string') return columns(name, '', '', '', '', `not measured: ${measured}`);
+  if (typeof measured === 'string') return columns(name, '', baseline, '', '', `not run: ${measured}`);
   return columns(
     name,
     microseconds(measured.call_ns.median),
     measured.baseline_ns === undefined ? '' : `${baseline}, ${microseconds(measured.baseline_ns.median)}`,
     measured.ratio === undefined ? '' : spread(measured.ratio),
-    target === undefined ? '' : `< ${target}`,
+    target === undefined ? '' : `< ${number(target)}`,
     target === undefined ? '' : verdictOf(row),
   );
 }

@@ -7,7 +7,7 @@ export interface Row {
   readonly baseline?: string;
   /** The ratio must be below; a row without one only informs. */
   readonly target?: number;
-  /** A string says why it was not measured. */
+  /** A string says why it was not run. */
   readonly measured: Measured | string;
 }
 
@@ -19,10 +19,10 @@ export interface Measured {
   readonly ratio?: Quantiles;
 }
 
-export type Verdict = 'met' | 'missed' | 'not measured' | 'no target';
+export type Verdict = 'met' | 'missed' | 'not run' | 'no target';
 
 export function verdictOf({ target, measured }: Row): Verdict {
-  if (typeof measured === 'string') return 'not measured';
+  if (typeof measured === 'string') return 'not run';
   if (target === undefined || measured.ratio === undefined) return 'no target';
   return measured.ratio.median < target ? 'met' : 'missed';
 }

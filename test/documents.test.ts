@@ -34,5 +34,19 @@ describe('the documents', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const named = [...read('README.md').matchAll(/npm run (\w+)/g)].map(([, name]) => name);
     expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
+    const subcommands = [...read('src/doors/cli/main.ts').matchAll(/\.command\('(\w+)'\)/g)].map(([, name]) => name);
+    const used = [...read('README.md').matchAll(/npx ioctopus (\w+)/g)].map(([, name]) => name);
+    expect(subcommands).toEqual(expect.arrayContaining(used));
+  });
+
+  describe('what the README says that holds', () => {
+    const [, table = ''] = read('README.md').match(/## What holds, .*\n\n\|.*\n\|.*\n((?:\|.*\n)+)/) ?? [];
+    const rows = table.trimEnd().split('\n');
+    const filesOf = (row: string) => [...row.matchAll(/`npm test -- ([^`]+)`/g)].flatMap(([, paths = '']) => paths.split(' '));
+
+    test.each(rows)('%s', (row) => {
+      expect(row).toMatch(/`np[mx] /);
+      for (const path of filesOf(row)) expect(existsSync(join(root, path)), `${path} is a test`).toBe(true);
+    });
   });
 });

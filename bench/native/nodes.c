@@ -1,8 +1,10 @@
 /*
  * How long calls on emulated device nodes take, for a program under the launcher.
- * Argument: the processor to run on; the server is pinned by whoever starts it.
+ * Arguments: the processor to run on, and how many buffers to hold meanwhile, at
+ * least one; the server is pinned by whoever starts it.
  *
  * sync:  DMA_BUF_IOCTL_SYNC on a buffer of the system heap, START and END in turn
+ * poll:  poll of a buffer, which is ready
  * open:  open and close of the heap's node
  * alloc: allocation of a page from the heap, and close of the buffer
  */
@@ -10,9 +12,22 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
+#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 
 static int heap, buffer;
+
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		err(1, "getrlimit");
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		err(1, "setrlimit");
+}
 
 static int open_heap(void)
 {
@@ -43,6 +58,14 @@ static void sync_buffer(void)
 		err(1, "DMA_BUF_IOCTL_SYNC");
 }
 
+static void poll_buffer(void)
+{
+	struct pollfd entry = { .fd = buffer, .events = POLLIN };
+
+	if (poll(&entry, 1, 0) != 1 || entry.revents != POLLIN)
+		err(1, "poll");
+}
+
 static void open_and_close(void)
 {
 	close(open_heap());
@@ -57,14 +80,17 @@ int main(int argc, char **argv)
 {
 	static const struct work works[] = {
 		{ .name = "sync", .run = sync_buffer },
+		{ .name = "poll", .run = poll_buffer },
 		{ .name = "open", .run = open_and_close },
 		{ .name = "alloc", .run = allocate_and_close },
 	};
 
-	if (argc != 2)
-		errx(2, "usage: nodes CPU");
+	if (argc != 3)
+		errx(2, "usage: nodes CPU BUFFERS");
 	pin_to(argv[1]);
+	allow_many_files();
 	heap = open_heap();
-	buffer = allocate();
+	for (int n = atoi(argv[2]); n > 0; n--)
+		buffer = allocate();
 	return measure_rounds(works, COUNT(works));
 }

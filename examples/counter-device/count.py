@@ -1,4 +1,4 @@
-"""Reads /dev/counter three times, waiting for it by poll.
+"""Reads /dev/counter until it is at 3, waiting for each step by poll. Who is slow misses steps.
 
     npx ioctopus run --board examples/counter-device/board.ts -- python3 examples/counter-device/count.py
 """
@@ -14,8 +14,10 @@ counter = os.open("/dev/counter", os.O_RDWR)
 fcntl.ioctl(counter, COUNTER_START, struct.pack("II", 3, 20_000_000))
 poll = select.poll()
 poll.register(counter, select.POLLIN)
-for _ in range(3):
+count = 0
+while count < 3:
     poll.poll()
-    print("read", os.read(counter, 16).decode().strip())
+    count = int(os.read(counter, 16))
+    print("read", count)
 value = fcntl.ioctl(counter, COUNTER_GET, bytes(4))
 print("the counter is at", struct.unpack("I", value)[0])

@@ -6,6 +6,7 @@ static napi_value init(napi_env env, napi_value exports)
 	init_ring(env, exports);
 	init_files(env, exports);
 	init_sockets(env, exports);
+	init_doctor(env, exports);
 	return init_events(env, exports);
 }
 

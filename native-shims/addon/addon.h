@@ -43,6 +43,7 @@ napi_value init_ring(napi_env env, napi_value exports);
 napi_value init_sockets(napi_env env, napi_value exports);
 napi_value init_files(napi_env env, napi_value exports);
 napi_value init_events(napi_env env, napi_value exports);
+napi_value init_doctor(napi_env env, napi_value exports);
 
 /*
  * Calls `call` from Node's event loop while a descriptor is readable, and `first`

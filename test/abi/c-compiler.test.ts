@@ -148,24 +148,26 @@ describe('the C compiler agrees with src/abi/uapi', () => {
 });
 
 describe('the C compiler agrees with src/doors/preload/protocol.ts', () => {
-  const slot: Readonly<Record<string, string>> = {
-    SLOT_STATE: 'state',
-    SLOT_TID: 'tid',
-    SLOT_OP: 'op',
-    SLOT_FD: 'fd',
-    SLOT_HANDLE: 'handle',
-    SLOT_LENGTH: 'length',
-    SLOT_ARGS: 'args',
-    SLOT_RESULT: 'result',
-    SLOT_ERROR: 'error',
-    SLOT_UP: 'up',
-    SLOT_CANCEL: 'cancel',
-    SLOT_DATA: 'data',
+  const offsets: Readonly<Record<string, readonly [type: string, member: string]>> = {
+    PATHS_WARPED: ['io_paths', 'warped_ns'],
+    PATHS_LIST: ['io_paths', 'list'],
+    SLOT_STATE: ['io_slot', 'state'],
+    SLOT_TID: ['io_slot', 'tid'],
+    SLOT_OP: ['io_slot', 'op'],
+    SLOT_FD: ['io_slot', 'fd'],
+    SLOT_HANDLE: ['io_slot', 'handle'],
+    SLOT_LENGTH: ['io_slot', 'length'],
+    SLOT_ARGS: ['io_slot', 'args'],
+    SLOT_RESULT: ['io_slot', 'result'],
+    SLOT_ERROR: ['io_slot', 'error'],
+    SLOT_UP: ['io_slot', 'up'],
+    SLOT_CANCEL: ['io_slot', 'cancel'],
+    SLOT_DATA: ['io_slot', 'data'],
   };
 
   testWithCompiler('native-shims/protocol.h', () => {
     const expressions = Object.keys(protocol).map(
-      (name) => [name, name in slot ? `offsetof(struct io_slot, ${slot[name]})` : name] as const,
+      (name) => [name, offsets[name] === undefined ? name : `offsetof(struct ${offsets[name].join(', ')})`] as const,
     );
     const fromC = evaluate('protocol', ['protocol.h'], expressions);
     expect(Object.fromEntries(Object.entries(protocol).map(([name, value]) => [name, BigInt(value)]))).toEqual(Object.fromEntries(fromC));

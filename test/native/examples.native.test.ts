@@ -51,7 +51,7 @@ describe.skipIf(!hasCompiler)('the examples', () => {
       options: ['--board', example('counter-device/board.ts')],
     });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toBe('read 1\nread 2\nread 3\nthe counter is at 3\n');
+    expect(stdout).toMatch(/^(read [12]\n)*read 3\nthe counter is at 3\n$/);
   });
 
   test('npx finds the command', async () => {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { boards } from '../../boards/index.ts';
+import { doctor } from './doctor/doctor.ts';
 import { Refusal } from './program.ts';
 import { EXIT_REFUSED, type RunOptions, run } from './run.ts';
 
@@ -36,6 +37,13 @@ program
   .description('list the machines')
   .action(() => {
     for (const [name, make] of Object.entries(boards)) console.log(`${name}\t${make().description}`);
+  });
+
+program
+  .command('doctor')
+  .description('say what on this machine would get in the way of native programs')
+  .action(() => {
+    process.exitCode = doctor();
   });
 
 try {

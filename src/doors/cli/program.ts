@@ -20,9 +20,10 @@ export function findProgram(command: string, path = process.env.PATH ?? '/bin:/u
   const candidates = command.includes('/') ? [command] : path.split(delimiter).map((folder) => join(folder || '.', command));
   let denied = false;
   for (const candidate of candidates) {
-    const stat = statSync(candidate, { throwIfNoEntry: false });
-    if (stat === undefined || stat.isDirectory()) continue;
     try {
+      // Throws, too, in a folder that may not be searched.
+      const stat = statSync(candidate, { throwIfNoEntry: false });
+      if (stat === undefined || stat.isDirectory()) continue;
       accessSync(candidate, constants.X_OK);
       return candidate;
     } catch {

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { type Finding, formatFinding, type TraceLine } from '../../kernel/index.ts';
 import { type Board, type HostTime, Machine, Pacer } from '../../machine/index.ts';
-import { type Addon, loadAddon, PreloadServer, SharedMemoryProvider } from '../preload/index.ts';
+import { type Addon, PreloadServer, type PreloadServerOptions, SharedMemoryProvider } from '../preload/index.ts';
 import { findBoard } from './boards.ts';
+import { LIBRARY, loadNativeParts } from './native-parts.ts';
 import { assertServable, findProgram, Refusal } from './program.ts';
 
 export interface RunOptions {
@@ -18,18 +18,7 @@ export interface RunOptions {
 /** Exit status when the program was not run. */
 export const EXIT_REFUSED = 125;
 
-const native = (name: string) => fileURLToPath(new URL(`../../../dist/native/${name}`, import.meta.url));
 const say = (text: string) => process.stderr.write(`ioctopus: ${text}\n`);
-
-function loadNativeParts(): { readonly addon: Addon; readonly library: string } {
-  const library = native('libioctopus.so');
-  if (!existsSync(library) || !existsSync(native('ioctopus.node'))) {
-    throw new Refusal(
-      'the native parts are not built; install a C compiler (Debian and Ubuntu: apt-get install gcc libc6-dev) and run npm install again',
-    );
-  }
-  return { addon: loadAddon(native('ioctopus.node')), library };
-}
 
 function hostTime(addon: Addon): HostTime {
   return {
@@ -54,6 +43,15 @@ function bootFor(addon: Addon, board: Board, options: RunOptions): Machine {
   });
 }
 
+/** @throws Refusal when the host does not let it */
+function startServer(options: PreloadServerOptions): PreloadServer {
+  try {
+    return new PreloadServer(options);
+  } catch (error) {
+    throw new Refusal(`the server cannot start: ${(error as Error).message}; "ioctopus doctor" says what is in the way`);
+  }
+}
+
 /** LD_PRELOAD with our library before whatever else is to be loaded. */
 function preloaded(library: string): string {
   const others = process.env.LD_PRELOAD;
@@ -69,18 +67,18 @@ function preloaded(library: string): string {
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
   const path = findProgram(command[0] as string);
   assertServable(path);
-  const { addon, library } = loadNativeParts();
+  const addon = loadNativeParts();
   const machine = bootFor(addon, await findBoard(options.board), options);
   machine.system.findings.onFinding = (finding: Finding) => say(formatFinding(finding));
   machine.system.log.onLine = (line) => {
     if (line.level === 'err') say(line.text);
   };
   const pacer = new Pacer(machine.system, hostTime(addon));
-  const server = new PreloadServer({ addon, machine, pacer, warps: options.time === 'warp' });
+  const server = startServer({ addon, machine, pacer, warps: options.time === 'warp' });
   try {
     return await runChild(
       command,
-      { ...process.env, LD_PRELOAD: preloaded(library), IOCTOPUS_DOOR: server.door },
+      { ...process.env, LD_PRELOAD: preloaded(LIBRARY), IOCTOPUS_DOOR: server.door },
       {
         atStart: (pid) => server.follow(pid),
         atEnd() {

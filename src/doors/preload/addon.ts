@@ -71,6 +71,12 @@ export interface Addon {
   stop(watcher: Watcher): void;
   epollAdd(epoll: number, fd: number, events: number, key: number): number;
   epollDelete(epoll: number, fd: number): number;
+
+  /** What `ioctopus doctor` tries: 0, or a negated errno. */
+  tryOwnMemory(): number;
+  tryPeer(): number;
+  /** In a program under the preload library. */
+  tryHeap(path: string): number;
 }
 
 /** Loads the addon that the build made. @throws Error when it was not built: there was no C compiler */

@@ -1,5 +1,4 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, ftruncateSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Errno } from '../../abi/index.ts';
 import {
@@ -16,6 +15,7 @@ import {
 import type { Machine, Pacer } from '../../machine/index.ts';
 import { type Addon, COME_BACK, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
 import { Client } from './client.ts';
+import { makeFolder } from './folder.ts';
 import { NativeFiles } from './native-files.ts';
 import * as protocol from './protocol.ts';
 import { type Call, readRequest } from './requests/index.ts';
@@ -99,7 +99,7 @@ export class PreloadServer {
       flags: 0,
       path: () => 'a file of the host',
     });
-    this.folder = mkdtempSync(join(tmpdir(), 'ioctopus-'));
+    this.folder = makeFolder();
     writeFileSync(join(this.folder, 'unloaded'), '');
     this.#paths = this.#makePaths();
     this.#publishPaths();
