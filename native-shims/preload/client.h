@@ -24,6 +24,8 @@ bool is_connected(void);
 long connect_once(void);
 /* Receives descriptors that the server sent; says how many, or a negative errno. */
 long receive(int socket, int *fds, size_t count, int flags);
+/* Moves a descriptor of ours out of the program's way, close-on-exec; says its new number. */
+int move_up(int fd);
 /* Sends a descriptor to the server, for the call of a slot. */
 long send_fd(int fd, int index);
 
@@ -43,6 +45,11 @@ void drop_slot(void);
 
 /* Hands a slot to the server and waits until it comes back. False: the server is gone. */
 bool exchange(int index, uint32_t state);
+
+/* ---- epoll.c ---------------------------------------------------------------------------- */
+
+/* Has an epoll descriptor watch, by a descriptor that is ours from now on, the emulated files of a set. */
+long watch_set(int epfd, uint32_t set, int fd);
 
 /* ---- upcalls.c -------------------------------------------------------------------------- */
 

@@ -46,8 +46,7 @@ static void unlock(void)
 		raw(SYS_futex, &connecting, FUTEX_WAKE_PRIVATE, 1);
 }
 
-/* Moves a descriptor of ours out of the program's way. */
-static int move_up(int fd)
+int move_up(int fd)
 {
 	struct rlimit limit;
 	long top = TOP, moved;
@@ -170,7 +169,7 @@ bool is_inherited(void)
 
 bool is_internal(int fd)
 {
-	return fd >= 0 && is_connected() && (fd == server.socket || fd == server.bell);
+	return fd >= 0 && ((is_connected() && (fd == server.socket || fd == server.bell)) || is_watching(fd));
 }
 
 long send_fd(int fd, int index)

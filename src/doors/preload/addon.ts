@@ -69,6 +69,11 @@ export interface Addon {
   stop(watcher: Watcher): void;
   epollAdd(epoll: number, fd: number, events: number, key: number): number;
   epollDelete(epoll: number, fd: number): number;
+  pipe(): [readEnd: number, writeEnd: number] | number;
+  /** Makes the read end readable. */
+  fillPipe(writeEnd: number): number;
+  /** And no longer. */
+  emptyPipe(writeEnd: number): number;
 }
 
 /** Loads the addon that the build made. @throws Error when it was not built: there was no C compiler */

@@ -47,6 +47,13 @@ export const IO_POLL = 17;
 export const IO_ACCESS = 18;
 export const IO_IDENTIFY = 19;
 export const IO_NOTE = 20;
+export const IO_EPOLL_CTL = 30;
+export const IO_EPOLL_COLLECT = 31;
+
+/** Flags of the requests about epoll. */
+export const IO_EPOLL_SENT = 1;
+export const IO_EPOLL_FOREIGN = 2;
+export const IO_EPOLL_MAGIC = 0x10c70b05;
 
 /** Up-calls. */
 export const IO_UP_READ = 1;
@@ -55,3 +62,4 @@ export const IO_UP_INSTALL = 3;
 export const IO_UP_CLOSE = 4;
 export const IO_UP_LOOKUP = 5;
 export const IO_UP_MAP = 6;
+export const IO_UP_WATCH = 30;

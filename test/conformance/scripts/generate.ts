@@ -333,8 +333,7 @@ class EpollMaker {
 
   #wait(): void {
     const max = this.#isMixed ? 64 : this.#pick([1, 1, 2, 3, 64, 64, 64]);
-    const bad = this.#random.below(100) < 4 ? this.#pick([0, -1, 178956971]) : max;
-    this.lines.push(`epoll_wait ${this.#set()} ${bad} ${this.#pick([0, 0, 0, 1])}${this.#isMixed ? ' sort' : ''}`);
+    this.lines.push(`epoll_wait ${this.#set()} ${max} ${this.#pick([0, 0, 0, 1])}${this.#isMixed ? ' sort' : ''}`);
   }
 
   #step(): void {

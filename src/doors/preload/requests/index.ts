@@ -3,12 +3,13 @@ import type { Slot } from '../slot.ts';
 import { bytes } from './bytes.ts';
 import { type Call, type Readers, refused } from './call.ts';
 import { control } from './control.ts';
+import { epoll } from './epoll.ts';
 import { paths } from './paths.ts';
 import { poll } from './poll.ts';
 
 export type { Call } from './call.ts';
 
-const readers: Readers = { ...paths, ...bytes, ...control, ...poll };
+const readers: Readers = { ...paths, ...bytes, ...control, ...poll, ...epoll };
 
 /** Reads the request of a slot. */
 export function readRequest(slot: Slot): Call {
