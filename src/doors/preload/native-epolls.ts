@@ -1,5 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { createEpollFile, type EventPoll, eventPollOf, type File, Mutex, type System, type Waiter } from '../../kernel/index.ts';
+import {
+  createEpollFile,
+  type EventPoll,
+  eventPollOf,
+  type File,
+  type Kernel,
+  Mutex,
+  type System,
+  type Waiter,
+} from '../../kernel/index.ts';
 import { type Addon, must } from './addon.ts';
 import { IO_EPOLL_MAGIC } from './protocol.ts';
 
@@ -45,10 +54,19 @@ export class NativeEpoll implements Waiter {
   }
 
   /** Makes the pipe say whether there may be something to report. */
-  settle(isReadable = this.set.mayReport): void {
-    if (isReadable) this.wake();
-    else if (this.#isFilled) this.#addon.emptyPipe(this.pipe);
-    if (!isReadable) this.#isFilled = false;
+  settle(): void {
+    if (this.set.mayReport) this.wake();
+    else this.#empty();
+  }
+
+  /** The same once every entry that is said to be ready was asked: poll(2) on the epoll descriptor believes the pipe. */
+  *verify(): Kernel<void> {
+    if (this.#isFilled && !(yield* this.set.isReadable())) this.#empty();
+  }
+
+  #empty(): void {
+    if (this.#isFilled) this.#addon.emptyPipe(this.pipe);
+    this.#isFilled = false;
   }
 }
 

@@ -1,5 +1,5 @@
 import { Errno } from '../../../abi/index.ts';
-import { EPOLL_CTL_ADD, EPOLL_CTL_DEL } from '../../../abi/uapi/index.ts';
+import { EPOLL_CTL_DEL } from '../../../abi/uapi/index.ts';
 import { calls, type EpollEvent, type File, type Kernel } from '../../../kernel/index.ts';
 import type { NativeEpoll } from '../native-epolls.ts';
 import * as protocol from '../protocol.ts';
@@ -39,8 +39,7 @@ interface Control {
 
 function* controlSet(slot: Slot, epoll: NativeEpoll, { op, fd, target, event }: Control): Kernel<number> {
   yield* calls.controlEpoll(slot.task, epoll.file, op, fd, target, event);
-  // What is left on the ready list may have nothing to say any more, and the pipe must not say otherwise to poll.
-  if (op !== EPOLL_CTL_ADD) epoll.settle(yield* epoll.set.isReadable());
+  yield* epoll.verify();
   return 0;
 }
 
@@ -59,6 +58,7 @@ function* controlNew(slot: Slot, { epfd, op, fd, target, event }: Control): Kern
   try {
     outcome(yield* client.sending(readEnd, () => slot.ask(protocol.IO_UP_WATCH, epfd, epoll.number)), 'a watched pipe');
     client.epolls.add(epoll.number);
+    yield* epoll.verify();
     return 0;
   } catch (error) {
     epolls.drop(epoll.number);
@@ -123,6 +123,7 @@ function* collect(slot: Slot, number: number, sent: number | undefined, max: num
     return true;
   });
   epoll.settle();
+  yield* epoll.verify();
   return count;
 }
 
