@@ -260,10 +260,9 @@ struct waiting {
 	int timeout_ms;
 };
 
-/* Has the server report events of a set, at most `max`, behind `done` others. Says how many, or a negative errno. */
-static long collect(const struct waiting *w, uint32_t set, int done, int max)
+/* Has the server report events of a set, at most `max`. Says how many, or a negative errno: -ESTALE when it is no set of ours. */
+static long collect(const struct waiting *w, uint32_t set, long max, struct epoll_event *out)
 {
-	struct epoll_event out[EVENTS_MAX];
 	const struct io_epoll_event *in;
 	struct call call;
 	long n;
@@ -287,34 +286,35 @@ static long collect(const struct waiting *w, uint32_t set, int done, int max)
 	for (long i = 0; i < n; i++)
 		out[i] = (struct epoll_event){ .events = in[i].events, .data.u64 = in[i].data };
 	end_call(&call);
-	/* The place of the first was written just now; the others may be no memory at all. */
-	if (n == 1)
-		w->events[done] = out[0];
-	else if (n > 1)
-		n = (long)(write_guarded((uintptr_t)(w->events + done), out, (size_t)n * sizeof *out) / sizeof *out);
 	return n;
 }
 
-/* Puts what the server has to report into the place of each marker. Says how many events there are, or a negative errno. */
+/* Puts what the server has to report into the place of the marker. Says how many events there are, or a negative errno. */
 static long gather(const struct waiting *w, long n)
 {
+	struct epoll_event out[EVENTS_MAX];
+
 	for (long i = 0; i < n; i++) {
-		struct epoll_event marked = w->events[i];
+		uint64_t data = w->events[i].data.u64;
 		long got;
 
-		if (marked.data.u64 >> 32 != IO_EPOLL_MAGIC)
+		if (data >> 32 != IO_EPOLL_MAGIC)
 			continue;
-		for (long k = i + 1; k < n; k++)
-			w->events[k - 1] = w->events[k];
-		got = collect(w, (uint32_t)marked.data.u64, (int)n - 1, w->max - (int)n + 1);
-		if (got == -ESTALE) {
-			/* The program's own data, which only looks like ours. */
-			w->events[n - 1] = marked;
+		got = collect(w, (uint32_t)data, w->max - n + 1, out);
+		/* The program's own data, which only looks like ours. */
+		if (got == -ESTALE)
 			continue;
-		}
+		n--;
+		for (long k = i; k < n; k++)
+			w->events[k] = w->events[k + 1];
 		if (got < 0)
-			return n > 1 ? n - 1 : got;
-		return n - 1 + got;
+			return n > 0 ? n : got;
+		/* The place of the first was written just now; the others may be no memory at all. */
+		if (got == 1)
+			w->events[n] = out[0];
+		else if (got > 1)
+			got = (long)(write_guarded((uintptr_t)(w->events + n), out, (size_t)got * sizeof *out) / sizeof *out);
+		return n + got;
 	}
 	return n;
 }

@@ -174,6 +174,20 @@ describe('epoll_wait', () => {
     expect(machine.sys.epoll_wait(set, 1, 0)).toEqual([]);
   });
 
+  test('as epoll_pwait keeps blocked signals until it ends', async () => {
+    const { machine } = bootSet(0);
+    const handled: number[] = [];
+    const waiter = machine.spawn(function* (sys) {
+      yield* sys.sigaction(SIGUSR1, { handler: () => handled.push(machine.system.now()) });
+      const set = yield* sys.epoll_create1();
+      return (yield* sys.epoll_pwait(set, 1, 1, [SIGUSR1])).length;
+    });
+    machine.system.clock.schedule(1000, 'a blocked signal', () => machine.system.tasks.get(waiter.pid)?.signals.send(SIGUSR1));
+    await machine.run();
+    expect(waiter.result()).toBe(0);
+    expect(handled).toEqual([1e9 + 1e6]);
+  });
+
   test('wakes one of several waiters for each event', async () => {
     const { machine, set, ends } = bootSet(2);
     const { sys } = machine;

@@ -386,17 +386,33 @@ export class Sys<M extends Mode> {
    * @returns the events that came, in order
    */
   epoll_wait(epfd: number, maxevents: number, timeout_ms = -1): Result<M, EpollEvent[]> {
-    return this.#epollWait('epoll_wait', epfd, maxevents, timeout_ms);
+    return this.#epollWait('epoll_wait', epfd, maxevents, timeout_ms, (address, count, timeout_ns) =>
+      calls.epoll_wait(this.#task, epfd, address, count, timeout_ns),
+    );
   }
 
-  #epollWait(name: string, epfd: number, maxevents: number, timeout_ms: number): Result<M, EpollEvent[]> {
-    const count = maxevents <= calls.EPOLL_EVENTS_MAX ? Math.min(maxevents, EVENTS_AT_A_TIME_MAX) : maxevents;
-    const room = this.#room(count > EVENTS_AT_A_TIME_MAX ? 0 : Math.max(count, 0) * epoll_event.size);
+  /** epoll_pwait(2). @param blocked signals that are blocked instead of none while the call waits */
+  epoll_pwait(epfd: number, maxevents: number, timeout_ms: number, blocked: readonly number[]): Result<M, EpollEvent[]> {
+    return this.#epollWait('epoll_pwait', epfd, maxevents, timeout_ms, (address, count, timeout_ns) =>
+      calls.epoll_pwait(this.#task, epfd, address, count, timeout_ns, blocked),
+    );
+  }
+
+  #epollWait(
+    name: string,
+    epfd: number,
+    maxevents: number,
+    timeout_ms: number,
+    wait: (address: number, count: number, timeout_ns: number) => Kernel<number>,
+  ): Result<M, EpollEvent[]> {
+    const isAllowed = maxevents <= calls.EPOLL_EVENTS_MAX;
+    const count = isAllowed ? Math.min(maxevents, EVENTS_AT_A_TIME_MAX) : maxevents;
+    const room = this.#room(isAllowed ? Math.max(count, 0) * epoll_event.size : 0);
     const timeout_ns = timeout_ms < 0 ? Number.POSITIVE_INFINITY : timeout_ms * 1e6;
     return this.#caller.call(
       name,
       [epfd, room.address, maxevents, timeout_ms],
-      () => calls.epoll_wait(this.#task, epfd, room.address, count, timeout_ns),
+      () => wait(room.address, count, timeout_ns),
       (ready) =>
         Array.from({ length: ready }, (_, index) => {
           const at = this.#space.readable(room.address + index * epoll_event.size, epoll_event.size);

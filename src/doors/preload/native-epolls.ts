@@ -35,6 +35,7 @@ export class NativeEpoll implements Waiter {
   readonly mark: string;
   readonly #addon: Addon;
   #isFilled = false;
+  #isOver = false;
 
   constructor(addon: Addon, number: number, file: File<EventPoll>, pipe: number, mark: string) {
     this.#addon = addon;
@@ -49,7 +50,8 @@ export class NativeEpoll implements Waiter {
 
   /** An entry may have become ready. */
   wake(): void {
-    if (!this.#isFilled) this.#addon.fillPipe(this.pipe);
+    if (this.#isFilled || this.#isOver) return;
+    this.#addon.fillPipe(this.pipe);
     this.#isFilled = true;
   }
 
@@ -65,8 +67,27 @@ export class NativeEpoll implements Waiter {
   }
 
   #empty(): void {
-    if (this.#isFilled) this.#addon.emptyPipe(this.pipe);
+    if (!this.#isFilled || this.#isOver) return;
+    this.#addon.emptyPipe(this.pipe);
     this.#isFilled = false;
+  }
+
+  /** Runs a call on the set, which may wait: the set stays meanwhile. */
+  *holding<T>(call: Kernel<T>): Kernel<T> {
+    this.file.get();
+    try {
+      return yield* call;
+    } finally {
+      this.file.put();
+    }
+  }
+
+  /** Nobody has the pipe's read end any more. */
+  end(): void {
+    this.#isOver = true;
+    this.set.polled.remove(this);
+    must(this.#addon.close(this.pipe), 'close');
+    this.file.put();
   }
 }
 
@@ -150,10 +171,8 @@ export class NativeEpolls {
     if (epoll === undefined) return;
     this.#byNumber.delete(number);
     this.#byMark.delete(epoll.mark);
-    epoll.set.polled.remove(epoll);
     this.#pipes.unwatch(epoll.pipe);
-    must(this.#addon.close(epoll.pipe), 'close');
-    epoll.file.put();
+    epoll.end();
   }
 
   close(): void {

@@ -112,3 +112,20 @@ export function* epoll_wait(task: Task, epfd: number, address: number, maxevents
   });
   return yield* held(set, wait);
 }
+
+/** epoll_pwait(2). @param blocked signals that wait until the call ends; SIGKILL does not @throws Errno as {@link epoll_wait} */
+export function* epoll_pwait(
+  task: Task,
+  epfd: number,
+  address: number,
+  maxevents: number,
+  timeout_ns: number,
+  blocked: readonly number[],
+): Kernel<number> {
+  const before = task.signals.block(blocked);
+  try {
+    return yield* epoll_wait(task, epfd, address, maxevents, timeout_ns);
+  } finally {
+    task.signals.block(before);
+  }
+}

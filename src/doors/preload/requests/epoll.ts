@@ -75,12 +75,12 @@ function* control(slot: Slot, number: number, flags: number, sent: number | unde
     return yield* calls.controlEpoll(task, foreignFile, what.op, what.fd, what.target, what.event);
   }
   const known = client.epolls.has(number) ? epolls.get(number) : undefined;
-  if (known !== undefined) return yield* controlSet(slot, known, what);
+  if (known !== undefined) return yield* known.holding(controlSet(slot, known, what));
   if (sent === undefined) throw new Errno('ESTALE', 'the process has not shown that it has the set');
   yield* epolls.making.lock();
   try {
     const epoll = shown(slot, sent);
-    return epoll !== undefined ? yield* controlSet(slot, epoll, what) : yield* controlNew(slot, what);
+    return yield* epoll === undefined ? controlNew(slot, what) : epoll.holding(controlSet(slot, epoll, what));
   } finally {
     epolls.making.unlock();
   }
@@ -118,6 +118,10 @@ function* collect(slot: Slot, number: number, sent: number | undefined, max: num
   if (sent !== undefined) shown(slot, sent);
   const epoll = client.epolls.has(number) ? client.server.epolls.get(number) : undefined;
   if (epoll === undefined) throw new Errno('ESTALE', 'the process has not shown that it has the set');
+  return yield* epoll.holding(report(epoll, max, events));
+}
+
+function* report(epoll: NativeEpoll, max: number, events: EpollEvent[]): Kernel<number> {
   const count = yield* epoll.set.send(max, function* (_index, event) {
     events.push(event);
     return true;
