@@ -46,8 +46,10 @@ void drop_slot(void);
 /* Hands a slot to the server and waits until it comes back. False: the server is gone. */
 bool exchange(int index, uint32_t state);
 
-/* ---- epoll.c ---------------------------------------------------------------------------- */
+/* ---- epoll-sets.c ----------------------------------------------------------------------- */
 
+/* The set of an epoll descriptor, 0 when this process has none for it. */
+uint32_t set_of(int epfd);
 /* Has an epoll descriptor watch, by a descriptor that is ours from now on, the emulated files of a set. */
 long watch_set(int epfd, uint32_t set, int fd);
 

@@ -117,7 +117,7 @@ bool reports_local(void);
 /* Tells it: text as printf. */
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- epoll.c: epoll descriptors with emulated files ------------------------------------- */
+/* ---- epoll-sets.c: epoll descriptors with emulated files -------------------------------- */
 
 /* Whether a descriptor is one of those by which we watch sets. */
 bool is_watching(int fd);

@@ -3,7 +3,8 @@
  * many sets above one file would make each of its wakes dear.
  */
 import { Errno } from '../abi/index.ts';
-import { EpollItem, type EventPoll, eventPollOf } from './epoll.ts';
+import { type EventPoll, eventPollOf } from './epoll.ts';
+import { EpollItem } from './epoll-item.ts';
 import type { File } from './file.ts';
 
 /** EP_MAX_NESTS: how many steps a way may have from a set down to the lowest set in it. */

@@ -13,7 +13,7 @@ import {
   SEEK_SET,
 } from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
-import type { EpollEvent } from './epoll.ts';
+import type { EpollEvent } from './epoll-item.ts';
 import type { Stat } from './inode.ts';
 import type { System } from './system.ts';
 import type { Task } from './task.ts';

@@ -15,7 +15,8 @@ import {
 } from '../../abi/uapi/index.ts';
 import type { Kernel } from '../colour.ts';
 import { isCapable } from '../credentials.ts';
-import { createEpollFile, type EpollEvent, eventPollOf } from '../epoll.ts';
+import { createEpollFile, eventPollOf } from '../epoll.ts';
+import type { EpollEvent } from '../epoll-item.ts';
 import { Nesting } from '../epoll-nesting.ts';
 import type { File } from '../file.ts';
 import type { Task } from '../task.ts';

@@ -3,7 +3,8 @@
  * is kept, so that its answers can be recorded on a real kernel once; write a new one when more calls are served.
  */
 import { writeFileSync } from 'node:fs';
-import { generateEpollScripts, generateScripts } from './generate.ts';
+import { generateScripts } from './generate.ts';
+import { generateEpollScripts } from './generate-epoll.ts';
 
 const MAKERS = { random: generateScripts, 'random-epoll': generateEpollScripts };
 type Name = keyof typeof MAKERS;
