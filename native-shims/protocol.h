@@ -129,7 +129,14 @@ enum io_op {
 	IO_IDENTIFY,    /* a descriptor has been sent on the socket: answer its handle, 0 if it is not ours */
 	IO_NOTE,        /* a call that the server has no part in, for its trace; data: text */
 	IO_SLEEP,       /* args: nanoseconds */
+	IO_EPOLL_CTL = 30, /* args: epoll descriptor, set or 0, operation, events, data, IO_EPOLL_ flags; answer: 0 */
+	IO_EPOLL_COLLECT,  /* args: epoll descriptor, set, most events, flags, timeout in ms (for traces); answer: io_epoll_event[] in data */
 };
+
+/* The epoll descriptor has been sent on the socket: it shows which set it has. */
+#define IO_EPOLL_SENT 1
+/* It is open, but none of epoll. */
+#define IO_EPOLL_FOREIGN 2
 
 /* What the server asks of the thread that waits. */
 enum io_up {
@@ -140,6 +147,7 @@ enum io_up {
 	IO_UP_LOOKUP,   /* args: descriptor; result: its handle; 0 if it is not ours, -EBADF if it is closed */
 	IO_UP_MAP,      /* args: address, length, protection, flags, offset, descriptor or -1: receive one; result: address */
 	IO_UP_WAKER,    /* receive the eventfd that wakes this slot's thread while the real kernel polls for it */
+	IO_UP_WATCH = 30, /* args: epoll descriptor, set: receive a descriptor and watch it there */
 };
 
 /*
@@ -164,6 +172,20 @@ struct io_poll {
 	uint32_t events;
 	uint32_t revents;
 };
+
+/* An event of a set, without the packing of any architecture. */
+struct io_epoll_event {
+	uint32_t events;
+	uint32_t unused;
+	uint64_t data;
+};
+
+/*
+ * What stands for the emulated files of an epoll descriptor: the program's own
+ * kernel watches the read end of a pipe with these 32 bits over the set's number
+ * as data. The pipe has a byte while the set may have something to report.
+ */
+#define IO_EPOLL_MAGIC 0x10c70b05u
 
 /*
  * The file `paths` in the server's folder, mapped by every program: which paths

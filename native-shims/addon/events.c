@@ -1,5 +1,7 @@
 /* Descriptors that wake Node's event loop, and the set of those that are asked all at once. */
 #include "addon.h"
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -133,11 +135,57 @@ static napi_value epoll_delete(napi_env env, napi_callback_info info)
 	return outcome(env, epoll_ctl((int)a[0], EPOLL_CTL_DEL, (int)a[1], NULL));
 }
 
+/* pipe(): [read end, write end], neither of which ever waits */
+static napi_value make_pipe(napi_env env, napi_callback_info info)
+{
+	int fds[2];
+	napi_value out;
+
+	(void)info;
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+		return outcome(env, -1);
+	napi_create_array(env, &out);
+	for (uint32_t i = 0; i < 2; i++)
+		napi_set_element(env, out, i, number(env, fds[i]));
+	return out;
+}
+
+/* fillPipe(write end): what has its read end sees it readable */
+static napi_value fill_pipe(napi_env env, napi_callback_info info)
+{
+	double a[1];
+
+	numbers(env, info, a, 1);
+	return outcome(env, write((int)a[0], "", 1));
+}
+
+/*
+ * emptyPipe(write end): the bytes are taken out by a read end of our own, made for
+ * that moment, because the write end tells when nobody else has one.
+ */
+static napi_value empty_pipe(napi_env env, napi_callback_info info)
+{
+	double a[1];
+	char path[32], bytes[4096];
+	ssize_t n;
+	int fd;
+
+	numbers(env, info, a, 1);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", (int)a[0]);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return outcome(env, -1);
+	n = read(fd, bytes, sizeof bytes);
+	close(fd);
+	return number(env, (double)n);
+}
+
 napi_value init_events(napi_env env, napi_value exports)
 {
 	static const struct method methods[] = {
 		{ "onReadable", on_readable_start }, { "stop", stop },
-		{ "epollAdd", epoll_add }, { "epollDelete", epoll_delete },
+		{ "epollAdd", epoll_add }, { "epollDelete", epoll_delete }, { "pipe", make_pipe },
+		{ "fillPipe", fill_pipe }, { "emptyPipe", empty_pipe },
 	};
 
 	return EXPORT(env, exports, methods);

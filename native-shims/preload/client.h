@@ -70,6 +70,13 @@ void ask_to_end(int index);
 /* Receives what wakes a slot's thread while the real kernel polls for it: 0, or a negative errno. */
 int64_t take_waker(int index);
 
+/* ---- epoll-sets.c ----------------------------------------------------------------------- */
+
+/* The set of an epoll descriptor, 0 when this process has none for it. */
+uint32_t set_of(int epfd);
+/* Has an epoll descriptor watch, by a descriptor that is ours from now on, the emulated files of a set. */
+long watch_set(int epfd, uint32_t set, int fd);
+
 /* ---- upcalls.c -------------------------------------------------------------------------- */
 
 /* Does what the server asks in a slot. */

@@ -121,6 +121,7 @@ EXPORT int close(int fd)
 	}
 	forget(fd);
 	result = NEXT(close)(fd);
+	epoll_closed(fd);
 	if (told)
 		report("close(%d) = %d", fd, result);
 	return result;
@@ -142,6 +143,7 @@ EXPORT int dup(int fd)
 static int copied(int from, int to, int result)
 {
 	if (result >= 0 && from != to) {
+		epoll_closed(to);
 		remember_copy(from, result);
 		if (handle_of(from))
 			report("dup2(%d, %d) = %d", from, to, result);
@@ -212,12 +214,17 @@ EXPORT FILE *freopen(const char *restrict path, const char *restrict mode, FILE 
 
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
+	int result;
+
 	suspect_all();
-	return NEXT(close_range)(first, last, flags);
+	result = NEXT(close_range)(first, last, flags);
+	epolls_changed();
+	return result;
 }
 
 EXPORT void closefrom(int first)
 {
 	suspect_all();
 	NEXT(closefrom)(first);
+	epolls_changed();
 }

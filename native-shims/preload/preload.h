@@ -124,6 +124,15 @@ bool reports_local(void);
 /* Tells it: text as printf. */
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* ---- epoll-sets.c: epoll descriptors with emulated files -------------------------------- */
+
+/* Whether a descriptor is one of those by which we watch sets. */
+bool is_watching(int fd);
+/* A descriptor was closed or replaced: what only it had use for goes, too. */
+void epoll_closed(int fd);
+/* The same for any number of them. */
+void epolls_changed(void);
+
 /* ---- guard.c: memory that may not be there -------------------------------------------- */
 
 /* Copies what can be copied from, or to, an address of the program; says how many bytes. Never faults. */

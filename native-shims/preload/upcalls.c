@@ -38,6 +38,14 @@ static int64_t up_map(const struct io_slot *slot)
 	return result;
 }
 
+static int64_t up_watch(const struct io_slot *slot)
+{
+	int fd;
+	long n = receive(server.socket, &fd, 1, MSG_CMSG_CLOEXEC);
+
+	return n < 0 ? n : watch_set((int)slot->args[0], (uint32_t)slot->args[1], fd);
+}
+
 void do_upcall(int index)
 {
 	struct io_slot *slot = slot_at(index);
@@ -68,6 +76,9 @@ void do_upcall(int index)
 		break;
 	case IO_UP_MAP:
 		slot->result = up_map(slot);
+		break;
+	case IO_UP_WATCH:
+		slot->result = up_watch(slot);
 		break;
 	default:
 		slot->result = -ENOSYS;

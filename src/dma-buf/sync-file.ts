@@ -60,8 +60,8 @@ const operations: FileOperations<SyncFile> = {
     const syncFile = file.private;
     table.wait(syncFile.signaled);
     if (syncFile.callback === undefined) {
-      syncFile.callback = () => syncFile.signaled.wake();
-      if (!syncFile.fence.addCallback(syncFile.callback)) syncFile.signaled.wake();
+      syncFile.callback = () => syncFile.signaled.wakeAll();
+      if (!syncFile.fence.addCallback(syncFile.callback)) syncFile.signaled.wakeAll();
     }
     return syncFile.fence.isSignaled ? POLLIN : 0;
   },

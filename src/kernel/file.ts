@@ -62,6 +62,12 @@ export interface DirectoryEntry {
   readonly type: number;
 }
 
+/** Something that watches a file without holding it, and ends with it: an entry of an epoll set. */
+export interface FileWatch {
+  /** The last reference is gone; the file's release comes next. */
+  fileReleased(): void;
+}
+
 export interface FileDescription<P> {
   readonly ops: FileOperations<P>;
   readonly inode: Inode;
@@ -102,6 +108,8 @@ export class File<P = any> extends Counted {
   owner = 0;
   signal = 0;
   readonly memory: MemoryObject | undefined;
+  /** Most files never have one. */
+  watches: Set<FileWatch> | undefined;
   readonly #path: () => string;
 
   constructor(system: System, description: FileDescription<P>) {
@@ -129,6 +137,7 @@ export class File<P = any> extends Counted {
 
   protected released(): void {
     this.system.ledger.remove(this);
+    if (this.watches !== undefined) for (const watch of [...this.watches]) watch.fileReleased();
     if ((this.mode & FMODE_PATH) !== 0 || (this.mode & FMODE_OPENED) === 0) return;
     const release = this.ops.release?.(this);
     if (isKernel(release as MaybeKernel<void>)) this.system.defer(`release of ${this.path}`, release as Kernel<void>);

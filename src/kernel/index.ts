@@ -7,6 +7,8 @@ export { finish, isKernel, type Kernel, type MaybeKernel } from './colour.ts';
 export { Counted } from './counted.ts';
 export { type Credentials, inGroup, isCapable, ROOT } from './credentials.ts';
 export { type CharacterRegion, Devices, MISC_MAJOR, type MiscDevice, type NodeMaker } from './devices.ts';
+export { createEpollFile, type EventPoll, eventPollOf } from './epoll.ts';
+export type { EpollEvent } from './epoll-item.ts';
 export { type Descriptors, FdTable } from './fd-table.ts';
 export {
   type DirectoryEntry,

@@ -21,21 +21,24 @@ export class Killed extends Error {
   }
 }
 
+const NONE: ReadonlySet<number> = new Set();
+
 /** Pending signals of a task and what it does about them. */
 export class Signals {
   readonly #pending: number[] = [];
   #isInterrupted = false;
+  #blocked: ReadonlySet<number> = NONE;
   readonly #actions = new Map<number, SignalAction | 'ignore'>();
   /** The coroutine that a signal interrupts: the one that ran last on behalf of the task. */
   target: Coroutine<any> | undefined;
 
   get pending(): boolean {
-    return this.#pending.length > 0 || this.#isInterrupted;
+    return this.#isInterrupted || this.#pending.some((signal) => !this.#blocked.has(signal));
   }
 
   /** Whether one is pending that ends the task. */
   get fatalPending(): boolean {
-    return this.#pending.some((signal) => this.#isFatal(signal));
+    return this.#pending.some((signal) => !this.#blocked.has(signal) && this.#isFatal(signal));
   }
 
   setAction(signal: number, action: SignalAction | 'ignore' | 'default'): void {
@@ -48,7 +51,14 @@ export class Signals {
     const action = this.#actions.get(signal);
     if (signal !== SIGKILL && (action === 'ignore' || (action === undefined && IGNORED_BY_DEFAULT.has(signal)))) return;
     this.#pending.push(signal);
-    this.target?.interrupt(this.#isFatal(signal));
+    if (!this.#blocked.has(signal)) this.target?.interrupt(this.#isFatal(signal));
+  }
+
+  /** Which signals only become pending from now on. SIGKILL is never among them. @returns those until now */
+  block(signals: Iterable<number>): ReadonlySet<number> {
+    const before = this.#blocked;
+    this.#blocked = new Set([...signals].filter((signal) => signal !== SIGKILL));
+    return before;
   }
 
   /** A handler runs elsewhere, in the program itself: the waits of its call end as if a signal were pending. */
@@ -70,13 +80,18 @@ export class Signals {
    */
   deliver(): boolean {
     let restart = true;
-    for (let signal = this.#pending.shift(); signal !== undefined; signal = this.#pending.shift()) {
+    for (let signal = this.#next(); signal !== undefined; signal = this.#next()) {
       if (this.#isFatal(signal)) throw new Killed(signal);
       const action = this.#actions.get(signal) as SignalAction;
       if (((action.flags ?? 0) & SA_RESTART) === 0) restart = false;
       action.handler(signal);
     }
     return restart;
+  }
+
+  #next(): number | undefined {
+    const at = this.#pending.findIndex((signal) => !this.#blocked.has(signal));
+    return at < 0 ? undefined : this.#pending.splice(at, 1)[0];
   }
 
   #isFatal(signal: number): boolean {

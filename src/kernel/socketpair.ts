@@ -1,11 +1,24 @@
 import { Errno } from '../abi/index.ts';
-import { O_RDWR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, POLLRDNORM, POLLWRNORM, S_IFSOCK, SIGPIPE, SOCKFS_MAGIC } from '../abi/uapi/index.ts';
+import {
+  O_RDWR,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLPRI,
+  POLLRDBAND,
+  POLLRDHUP,
+  POLLRDNORM,
+  POLLWRBAND,
+  POLLWRNORM,
+  S_IFSOCK,
+  SOCKFS_MAGIC,
+} from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
 import { File, type FileOperations, waitOrAgain } from './file.ts';
 import { type FileSystem, Inode } from './inode.ts';
 import { SocketsInFlight } from './sockets-in-flight.ts';
 import type { System } from './system.ts';
-import type { Task } from './task.ts';
 import { WaitQueue } from './wait.ts';
 
 /** One message under way. The files in it are held by it until somebody receives them. */
@@ -19,11 +32,17 @@ const BYTES_UNDER_WAY_MAX = 212_992;
 /** SCM_MAX_FD. */
 const FILES_PER_MESSAGE_MAX = 253;
 
+/** Keys of sock_def_readable and unix_write_space. */
+const READABLE = POLLIN | POLLPRI | POLLRDNORM | POLLRDBAND;
+const WRITABLE = POLLOUT | POLLWRNORM | POLLWRBAND;
+
 /** One end of a pair of AF_UNIX sockets of type SOCK_SEQPACKET: what programs pass descriptors through. */
 class SocketEnd {
   peer: SocketEnd | undefined;
   readonly inbox: Message[] = [];
   bytesUnderWay = 0;
+  /** sk_err: the other end was closed with messages that nobody had read; the next call says so. */
+  isReset = false;
   readonly changed = new WaitQueue('a message or room on a socket');
   readonly #inFlight: SocketsInFlight;
 
@@ -35,7 +54,7 @@ class SocketEnd {
     this.inbox.push(message);
     this.bytesUnderWay += message.bytes.length;
     this.#inFlight.sent(message.files);
-    this.changed.wake();
+    this.changed.wake(READABLE);
   }
 
   take(): Message | undefined {
@@ -43,9 +62,15 @@ class SocketEnd {
     if (message === undefined) return undefined;
     this.bytesUnderWay -= message.bytes.length;
     this.#inFlight.taken(message.files);
-    this.changed.wake();
-    this.peer?.changed.wake();
+    this.peer?.changed.wake(WRITABLE);
     return message;
+  }
+
+  /** sock_error. @throws Errno ECONNRESET, once */
+  takeError(): void {
+    if (!this.isReset) return;
+    this.isReset = false;
+    throw new Errno('ECONNRESET', 'the other end was closed with messages unread');
   }
 
   drop(): void {
@@ -66,7 +91,8 @@ class SocketEnd {
     this.peer = undefined;
     if (peer !== undefined) {
       peer.peer = undefined;
-      peer.changed.wake();
+      peer.isReset = this.inbox.length > 0;
+      peer.changed.wakeAll();
     }
     this.drop();
     this.#inFlight.released(file);
@@ -76,18 +102,17 @@ class SocketEnd {
 function* receive(file: File<SocketEnd>): Kernel<Message | undefined> {
   const end = file.private;
   yield* waitOrAgain(file, end.changed, () => end.inbox.length > 0 || end.peer === undefined);
+  end.takeError();
   return end.take();
 }
 
-function* send(file: File<SocketEnd>, message: Message, task: Task): Kernel<number> {
+function* send(file: File<SocketEnd>, message: Message): Kernel<number> {
   const end = file.private;
+  end.takeError();
   const room = () => end.peer === undefined || end.peer.bytesUnderWay + message.bytes.length <= BYTES_UNDER_WAY_MAX;
   if (message.bytes.length > BYTES_UNDER_WAY_MAX) throw new Errno('EMSGSIZE', `a message may have ${BYTES_UNDER_WAY_MAX} bytes`);
   yield* waitOrAgain(file, end.changed, room);
-  if (end.peer === undefined) {
-    task.signals.send(SIGPIPE);
-    throw new Errno('EPIPE', 'the other end is closed');
-  }
+  if (end.peer === undefined) throw new Errno('EPIPE', 'the other end is closed');
   end.peer.put(message);
   return message.bytes.length;
 }
@@ -104,17 +129,17 @@ const operations: FileOperations<SocketEnd> = {
     return message.bytes.length === 0 ? 0 : yield* to.put(message.bytes);
   },
 
-  *write(file, from, _at, task) {
-    return yield* send(file, { bytes: yield* from.take(from.remaining), files: [] }, task);
+  *write(file, from) {
+    return yield* send(file, { bytes: yield* from.take(from.remaining), files: [] });
   },
 
   poll(file, table) {
     const end = file.private;
     table.wait(end.changed);
-    let mask = 0;
+    let mask = end.isReset ? POLLERR : 0;
     if (end.inbox.length > 0) mask |= POLLIN | POLLRDNORM;
-    if (end.peer === undefined) mask |= POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLHUP | POLLRDHUP;
-    else if (end.peer.bytesUnderWay < BYTES_UNDER_WAY_MAX) mask |= POLLOUT | POLLWRNORM;
+    if (end.peer === undefined) mask |= POLLIN | POLLRDNORM | WRITABLE | POLLHUP | POLLRDHUP;
+    else if (end.peer.bytesUnderWay < BYTES_UNDER_WAY_MAX) mask |= WRITABLE;
     return mask;
   },
 };
@@ -162,14 +187,15 @@ function socketOf(file: File): File<SocketEnd> {
 /**
  * sendmsg(2) with SCM_RIGHTS. The message has references of its own to the files, from before it waits for room.
  *
- * @throws Errno ENOTSOCK, EINVAL for more than 253 files, EMSGSIZE, EAGAIN, EPIPE (with SIGPIPE), ERESTARTSYS
+ * @throws Errno ENOTSOCK, EINVAL for more than 253 files, EMSGSIZE, EAGAIN, EPIPE (sockets with messages send no SIGPIPE), ECONNRESET,
+ *   ERESTARTSYS
  */
-export function* sendMessage(file: File, bytes: Uint8Array, files: readonly File[], task: Task): Kernel<number> {
+export function* sendMessage(file: File, bytes: Uint8Array, files: readonly File[]): Kernel<number> {
   if (files.length > FILES_PER_MESSAGE_MAX) throw new Errno('EINVAL', `a message may carry ${FILES_PER_MESSAGE_MAX} descriptors`);
   const socket = socketOf(file);
   for (const passed of files) passed.get();
   try {
-    return yield* send(socket, { bytes, files }, task);
+    return yield* send(socket, { bytes, files });
   } catch (error) {
     for (const passed of files) passed.put();
     throw error;

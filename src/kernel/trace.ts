@@ -1,6 +1,8 @@
 import { type AnyRequest, Errno, formatIoc, type Layout, quote } from '../abi/index.ts';
 import {
   AT_FDCWD,
+  epoll_event,
+  formatEpollOperation,
   formatMapFlags,
   formatOpenFlags,
   formatPollEvents,
@@ -11,6 +13,7 @@ import {
   SEEK_SET,
 } from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
+import type { EpollEvent } from './epoll-item.ts';
 import type { Stat } from './inode.ts';
 import type { System } from './system.ts';
 import type { Task } from './task.ts';
@@ -169,7 +172,26 @@ const formats: Readonly<Record<string, Format>> = {
       .join(', ')}]`,
     String(timeout),
   ],
+  epoll_ctl: ([epfd, op, fd, event], memory) => [String(epfd), formatEpollOperation(op as number), String(fd), formatEvent(event, memory)],
+  epoll_wait: ([epfd, events, max, timeout], memory) => [String(epfd), formatEvents(events, memory), String(max), String(timeout)],
+  epoll_pwait: ([epfd, events, max, timeout], memory) => [String(epfd), formatEvents(events, memory), String(max), String(timeout)],
 };
+
+/** @param event as it is, or the address that the call read it at */
+function formatEvent(event: unknown, memory: RecordingMemory | undefined): string {
+  if (typeof event !== 'number') return epoll_event.format(event as EpollEvent);
+  const bytes = memory?.readAt(event, epoll_event.size);
+  return bytes === undefined ? address(event) : decodeBytes(epoll_event, bytes);
+}
+
+/** @param events as they are, or the address that the call wrote them to, one by one */
+function formatEvents(events: unknown, memory: RecordingMemory | undefined): string {
+  const shown =
+    typeof events !== 'number'
+      ? (events as readonly EpollEvent[]).map((event) => epoll_event.format(event))
+      : (memory?.writes ?? []).flatMap((copy) => ('bytes' in copy ? [decodeBytes(epoll_event, copy.bytes)] : []));
+  return `[${shown.join(', ')}]`;
+}
 
 function data(copies: RecordingMemory['reads'] | RecordingMemory['writes'] | undefined): string {
   const first = copies?.[0];

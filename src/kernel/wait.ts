@@ -9,8 +9,11 @@ export type WaitMode = 'interruptible' | 'killable' | 'uninterruptible';
 
 /** Something that a queue wakes: a waiting generator, a poll, a door's mirror of a file's readiness. */
 export interface Waiter {
-  /** @param key which events, as `POLLIN`; all ones when the queue's owner does not tell */
-  wake(key: number): void;
+  /**
+   * @param key which events, as `POLLIN`; all ones when the queue's owner does not tell
+   * @returns of an exclusive waiter: whether it took the wake, so that no other needs it
+   */
+  wake(key: number): boolean | void;
 }
 
 /** What a generator yields to wait. The scheduler keeps it until one of its queues wakes, its time is up or a signal comes. */
@@ -41,6 +44,7 @@ export class WaitQueue {
   readonly name: string;
   // Most queues never have a waiter.
   #waiters: Map<Waiter, number> | undefined;
+  #exclusive: Set<Waiter> | undefined;
 
   constructor(name: string) {
     this.name = name;
@@ -52,18 +56,38 @@ export class WaitQueue {
     this.#waiters.set(waiter, ((this.#waiters.get(waiter) ?? 0) | key) >>> 0);
   }
 
+  /** Registers one of those of whom a wake needs only one: add_wait_queue_exclusive. */
+  addExclusive(waiter: Waiter): void {
+    this.#exclusive ??= new Set();
+    this.#exclusive.add(waiter);
+  }
+
   remove(waiter: Waiter): void {
     this.#waiters?.delete(waiter);
+    this.#exclusive?.delete(waiter);
   }
 
   get waiters(): number {
-    return this.#waiters?.size ?? 0;
+    return (this.#waiters?.size ?? 0) + (this.#exclusive?.size ?? 0);
   }
 
-  /** Wakes everyone whose key fits, in the order they came. */
+  /** wake_up: everyone whose key fits, who came last first, and of the exclusive ones the first that takes it. */
   wake(key: number = ALL_KEYS): void {
+    this.#wakeShared(key);
+    for (const waiter of this.#exclusive ?? []) if (waiter.wake(key) === true) return;
+  }
+
+  /** wake_up_all: the exclusive ones, too. */
+  wakeAll(key: number = ALL_KEYS): void {
+    this.#wakeShared(key);
+    for (const waiter of [...(this.#exclusive ?? [])]) waiter.wake(key);
+  }
+
+  #wakeShared(key: number): void {
     if (this.#waiters === undefined || this.#waiters.size === 0) return;
-    for (const [waiter, mask] of [...this.#waiters]) {
+    const waiters = [...this.#waiters];
+    for (let i = waiters.length - 1; i >= 0; i--) {
+      const [waiter, mask] = waiters[i] as [Waiter, number];
       if ((mask & key) !== 0) waiter.wake(key);
     }
   }

@@ -5,6 +5,7 @@ import { describe, expect } from 'vitest';
 import { errno, type Layout, Request, Struct } from '../../src/abi/index.ts';
 import * as dmaBuf from '../../src/abi/uapi/dma-buf.ts';
 import * as dmaHeap from '../../src/abi/uapi/dma-heap.ts';
+import * as eventpoll from '../../src/abi/uapi/eventpoll.ts';
 import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
@@ -40,6 +41,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [dmaBuf, ['linux/dma-buf.h']],
   [dmaHeap, ['fcntl.h', 'linux/dma-heap.h']],
   [syncFile, ['linux/sync_file.h']],
+  [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
   [limits, ['linux/limits.h']],

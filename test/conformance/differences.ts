@@ -19,7 +19,6 @@ export const differences: Readonly<Record<string, readonly Difference[]>> = {
     { labels: /^(name\.link_\w+|idle\.link)$/, why: later('readlink of /proc/self/fd shows the real descriptor') },
     { labels: /^buf\.(reopen|truncate_by_path)$/, why: later('opening /proc/self/fd/N again reaches the real descriptor') },
     { labels: /^buf\.(splice_in|sendfile_in|splice_out)$/, why: later('splice and sendfile reach the real descriptor') },
-    { labels: /^poll\.epoll_(add|wait)$/, why: later('epoll sees the real descriptor') },
     {
       labels: /^map\.(msync|madvise_remove|madvise_dofork|mremap_grow|process_vm_readv)$/,
       why: later('calls on a mapping reach the real memory, which allows more than the mapping of a device'),

@@ -1,6 +1,7 @@
 /** The uapi headers of Linux as TypeScript: one file per header, constants under their exact C names. */
 export * from './dma-buf.ts';
 export * from './dma-heap.ts';
+export * from './eventpoll.ts';
 export * from './fcntl.ts';
 export * from './fs.ts';
 export * from './limits.ts';

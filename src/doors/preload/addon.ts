@@ -71,6 +71,11 @@ export interface Addon {
   stop(watcher: Watcher): void;
   epollAdd(epoll: number, fd: number, events: number, key: number): number;
   epollDelete(epoll: number, fd: number): number;
+  pipe(): [readEnd: number, writeEnd: number] | number;
+  /** Makes the read end readable. */
+  fillPipe(writeEnd: number): number;
+  /** And no longer. */
+  emptyPipe(writeEnd: number): number;
 
   /** What `ioctopus doctor` tries: 0, or a negated errno. */
   tryOwnMemory(): number;

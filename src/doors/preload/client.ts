@@ -51,6 +51,8 @@ export class Client implements Holder {
   readonly ints: Int32Array;
   readonly uints: Uint32Array;
   isAlive = true;
+  /** Numbers of the epoll sets that it has shown to have. */
+  readonly epolls = new Set<number>();
   readonly #slots: (Slot | undefined)[] = new Array(IO_SLOTS).fill(undefined);
   /** Handle 0 means none. */
   readonly #files: (NativeInode | undefined)[] = [undefined];
@@ -130,15 +132,23 @@ export class Client implements Holder {
 
   /** A descriptor that the process has sent for a slot's call: the inode that it shows, if it is one of ours. */
   receivedFor(slot: number): NativeInode | undefined {
-    const { addon, files } = this.server;
+    const fd = this.takeReceived(slot);
+    if (fd === undefined) return undefined;
+    const inode = this.server.files.identify(fd);
+    this.server.addon.close(fd);
+    return inode;
+  }
+
+  /** The descriptor itself; the caller closes it. */
+  takeReceived(slot: number): number | undefined {
+    const { addon } = this.server;
     for (let message = addon.receive(this.socket); typeof message !== 'number'; message = addon.receive(this.socket)) {
       this.#dropReceived(message.slot);
       this.#received.set(message.slot, message.fd);
     }
     const fd = this.#received.get(slot);
-    const inode = fd === undefined ? undefined : files.identify(fd);
-    this.#dropReceived(slot);
-    return inode;
+    this.#received.delete(slot);
+    return fd;
   }
 
   #dropReceived(slot: number): void {

@@ -51,6 +51,13 @@ export const IO_ACCESS = 18;
 export const IO_IDENTIFY = 19;
 export const IO_NOTE = 20;
 export const IO_SLEEP = 21;
+export const IO_EPOLL_CTL = 30;
+export const IO_EPOLL_COLLECT = 31;
+
+/** Flags of the requests about epoll. */
+export const IO_EPOLL_SENT = 1;
+export const IO_EPOLL_FOREIGN = 2;
+export const IO_EPOLL_MAGIC = 0x10c70b05;
 
 /** Up-calls. */
 export const IO_UP_READ = 1;
@@ -65,3 +72,4 @@ export const IO_UP_WAKER = 7;
 export const IO_POLL_WAIT = 0;
 export const IO_POLL_LOOK = 1;
 export const IO_POLL_WATCH = 2;
+export const IO_UP_WATCH = 30;

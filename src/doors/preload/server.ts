@@ -16,6 +16,7 @@ import type { Machine, Pacer } from '../../machine/index.ts';
 import { type Addon, COME_BACK, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
 import { Client } from './client.ts';
 import { makeFolder } from './folder.ts';
+import { NativeEpolls } from './native-epolls.ts';
 import { NativeFiles } from './native-files.ts';
 import * as protocol from './protocol.ts';
 import { type Call, readRequest } from './requests/index.ts';
@@ -28,6 +29,8 @@ const EPOLLRDHUP = 0x2000;
 /** Keys in the set of events: the watched inodes, the listening socket, then two per client. */
 const KEY_FILES = 0;
 const KEY_LISTENER = 1;
+/** From here on: the pipe of an epoll set, by the set's number. */
+const KEY_EPOLLS = 2 ** 40;
 const keyOfProcess = (index: number) => 2 + 2 * index;
 const keyOfSocket = (index: number) => 3 + 2 * index;
 const indexOfKey = (key: number) => Math.floor((key - 2) / 2);
@@ -64,6 +67,7 @@ export class PreloadServer {
   readonly addon: Addon;
   readonly system: System;
   readonly files: NativeFiles;
+  readonly epolls: NativeEpolls;
   /** What a descriptor shows as that is open, but none of the machine's: a file of another kind than any call wants. */
   readonly foreignFile: File;
   /** Private to the user: the socket and the list of emulated paths are in it. */
@@ -93,6 +97,10 @@ export class PreloadServer {
     addon.raiseFileLimit();
     this.#events = must(addon.start(this.#report.buffer as ArrayBuffer), 'epoll_create');
     this.files = new NativeFiles(addon);
+    this.epolls = new NativeEpolls(addon, this.system, {
+      watch: (pipe, set) => addon.epollAdd(this.#events, pipe, 0, KEY_EPOLLS + set),
+      unwatch: (pipe) => addon.epollDelete(this.#events, pipe),
+    });
     this.foreignFile = new File(this.system, {
       ops: {},
       inode: new Inode(new HostFs(this.system), { ino: 1, mode: 0 }),
@@ -133,6 +141,7 @@ export class PreloadServer {
     this.addon.stop(this.#watcher);
     for (const client of this.clients) this.#drop(client);
     this.system.scheduler.runReady();
+    this.epolls.close();
     this.files.close();
     this.foreignFile.put();
     this.system.scheduler.runReady();
@@ -312,8 +321,11 @@ export class PreloadServer {
       for (const key of this.#report.subarray(2, 2 + count)) {
         if (key === KEY_FILES) {
           this.files.drain();
+          this.epolls.settleAll();
         } else if (key === KEY_LISTENER) {
           isCalled = true;
+        } else if (key >= KEY_EPOLLS) {
+          this.epolls.drop(key - KEY_EPOLLS);
         } else {
           const client = this.#clients.get(indexOfKey(key));
           if (client !== undefined) this.#drop(client);

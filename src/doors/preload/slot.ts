@@ -73,6 +73,11 @@ export class Slot {
     return (this.client.uints[at] as number) + (this.client.ints[at + 1] as number) * TWO32;
   }
 
+  /** All 64 bits of an argument. */
+  bits(index: number): bigint {
+    return this.client.view.getBigUint64(this.#word * 4 + protocol.SLOT_ARGS + 8 * index, true);
+  }
+
   get result(): number {
     const at = this.#word + protocol.SLOT_RESULT / 4;
     return (this.client.uints[at] as number) + (this.client.ints[at + 1] as number) * TWO32;

@@ -5,6 +5,7 @@
 export { poll } from '../poll.ts';
 export { fchmod, fchown, fstat, futimens } from './attributes.ts';
 export { close, dup, dup2, dup3, fcntl, fileControl, setFileLimit } from './descriptors.ts';
+export { controlEpoll, EPOLL_EVENTS_MAX, epoll_create, epoll_create1, epoll_ctl, epoll_pwait, epoll_wait } from './epoll.ts';
 export { fallocate, fsync, ftruncate, type IoVector, ioctl, lseek, pread, pwrite, read, write } from './io.ts';
 export { type MapRequest, mmap, mprotect, munmap } from './mapping.ts';
 export {

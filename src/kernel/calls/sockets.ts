@@ -28,7 +28,7 @@ export function* socketpair(task: Task, flags: number): Kernel<[number, number]>
 export function* sendmsg(task: Task, fd: number, bytes: Uint8Array, fds: readonly number[]): Kernel<number> {
   const socket = fileOf(task, fd);
   const files = fds.map((passed) => anyFileOf(task, passed));
-  return yield* held(socket, sendMessage(socket, bytes, files, task));
+  return yield* held(socket, sendMessage(socket, bytes, files));
 }
 
 export interface ReceivedMessage {

@@ -12,7 +12,8 @@ import {
 } from '../../../src/abi/uapi/index.ts';
 import { Random } from '../../../src/kernel/index.ts';
 
-const hex = (value: number | bigint, size: number) => {
+/** A number in the bytes of BYTES. */
+export const hex = (value: number | bigint, size: number) => {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)));
   return bytes.subarray(0, size).toString('hex');

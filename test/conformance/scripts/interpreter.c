@@ -15,6 +15,10 @@
  *	mprotect MAP OFFSET LENGTH PROT
  *	peek MAP OFFSET LENGTH          poke MAP OFFSET BYTES
  *	poll TIMEOUT FD:EVENTS ...      fstat FD         stat PATH
+ *	socketpair FLAGS                (SOCK_SEQPACKET; answers the first, prints both)
+ *	epoll_create SIZE               epoll_create1 FLAGS
+ *	epoll_ctl EPFD OP FD [EVENTS DATA]               without EVENTS: a NULL pointer
+ *	epoll_wait EPFD MAX TIMEOUT [sort]               prints EVENTS:DATA of each
  *	ftruncate FD LENGTH             fallocate FD MODE OFFSET LENGTH
  *	fsync FD      fchmod FD MODE    fchown FD UID GID
  *	nofile LIMIT                    (RLIMIT_NOFILE)
@@ -26,6 +30,8 @@
  * from 1). BYTES are hexadecimal, with `$K` for four bytes, `@N` for the eight of
  * an area's address, and `*K` for K zero bytes between dots. A POINTER is a number
  * or @N; MAP is the line of the mmap. Answers that are addresses print as `addr`.
+ * `sort` is for sets with both real and emulated files under the launcher: their
+ * order among each other is not Linux's there, so events print in order of DATA.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -39,9 +45,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +59,7 @@
 #define WORDS 64
 #define AREAS 32
 #define ROOM 65536
+#define EVENTS 64
 
 static long answers[LINES];
 static unsigned char *maps[LINES];
@@ -165,11 +174,28 @@ static int touch(void *to, const void *from, size_t n)
 	return sig;
 }
 
+static int by_data(const void *a, const void *b)
+{
+	uint64_t one = ((const struct epoll_event *)a)->data.u64, other = ((const struct epoll_event *)b)->data.u64;
+
+	return one < other ? -1 : one > other;
+}
+
+static void print_events(struct epoll_event *events, long count, int sorted)
+{
+	if (sorted)
+		qsort(events, (size_t)count, sizeof *events, by_data);
+	for (long i = 0; i < count; i++)
+		printf(" 0x%x:0x%llx", events[i].events, (unsigned long long)events[i].data.u64);
+}
+
 static void run_line(int line, int argc, char **w)
 {
 	static unsigned char room[ROOM];
 	const char *call = w[0];
+	static struct epoll_event events[EVENTS];
 	long a[8] = { 0 }, result = 0;
+	int pair[2];
 	struct stat st;
 	size_t n;
 
@@ -226,7 +252,19 @@ static void run_line(int line, int argc, char **w)
 		answers[line] = result;
 		putchar('\n');
 		return;
-	} else if (IS("fstat"))
+	} else if (IS("socketpair"))
+		result = socketpair(AF_UNIX, SOCK_SEQPACKET | (int)a[1], 0, pair) ? -1 : pair[0];
+	else if (IS("epoll_create"))
+		result = epoll_create((int)a[1]);
+	else if (IS("epoll_create1"))
+		result = epoll_create1((int)a[1]);
+	else if (IS("epoll_ctl")) {
+		struct epoll_event event = { .events = (uint32_t)a[4], .data.u64 = (uint64_t)a[5] };
+
+		result = epoll_ctl((int)a[1], (int)a[2], (int)a[3], argc > 4 ? &event : NULL);
+	} else if (IS("epoll_wait"))
+		result = epoll_wait((int)a[1], events, (int)a[2], (int)a[3]);
+	else if (IS("fstat"))
 		result = fstat((int)a[1], &st);
 	else if (IS("stat"))
 		result = stat(w[1], &st);
@@ -259,6 +297,10 @@ static void run_line(int line, int argc, char **w)
 		print_bytes(room, (size_t)a[3]);
 	if (IS("dump"))
 		print_bytes(areas[a[1]] + a[2], (size_t)a[3]);
+	if (IS("socketpair") && result >= 0)
+		printf(" %d", pair[1]);
+	if (IS("epoll_wait") && result > 0)
+		print_events(events, result, argc > 4);
 	if ((IS("fstat") || IS("stat")) && result == 0)
 		print_stat(&st);
 	putchar('\n');

@@ -1,7 +1,7 @@
 import { PROT_READ } from '../../../src/abi/uapi/index.ts';
 import type { Mapping } from '../../../src/doors/in-process/index.ts';
 import { type BootedMachine, Errno } from '../../../src/index.ts';
-import type { Stat } from '../../../src/kernel/index.ts';
+import type { EpollEvent, Stat } from '../../../src/kernel/index.ts';
 
 /** One script of a file: see interpreter.c for the language. */
 export interface Script {
@@ -97,6 +97,20 @@ class Interpreter {
         });
       case 'poll':
         return this.#poll(a0, words.slice(1));
+      case 'socketpair': {
+        const [first, second] = sys.socketpair(a0);
+        return [first, ` ${second}`];
+      }
+      case 'epoll_create':
+        return plain(sys.epoll_create(a0));
+      case 'epoll_create1':
+        return plain(sys.epoll_create1(a0));
+      case 'epoll_ctl':
+        return plain(
+          sys.epoll_ctl(a0, a1, a2, words.length > 3 ? { events: a3 >>> 0, data: BigInt.asUintN(64, BigInt(words[4] ?? 0)) } : undefined),
+        );
+      case 'epoll_wait':
+        return formatEvents(sys.epoll_wait(a0, a1, a2), words[3] === 'sort');
       case 'fstat':
         return [0, formatStat(sys.fstat(a0))];
       case 'stat':
@@ -193,6 +207,11 @@ class Interpreter {
     }
     return out;
   }
+}
+
+function formatEvents(events: EpollEvent[], sorted: boolean): [number, string] {
+  if (sorted) events.sort((one, other) => (one.data < other.data ? -1 : Number(one.data > other.data)));
+  return [events.length, events.map(({ events: bits, data }) => ` 0x${bits.toString(16)}:0x${data.toString(16)}`).join('')];
 }
 
 function formatStat(st: Stat): string {

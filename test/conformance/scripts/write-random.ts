@@ -1,9 +1,13 @@
 /**
- * Writes random.script: `npx tsx test/conformance/scripts/write-random.ts [SEED [COUNT]]`. The file is kept, so that its answers can
- * be recorded on a real kernel once; write a new one when more calls are served.
+ * Writes a file of random scripts: `npx tsx test/conformance/scripts/write-random.ts [random|random-epoll [SEED [COUNT]]]`. The file
+ * is kept, so that its answers can be recorded on a real kernel once; write a new one when more calls are served.
  */
 import { writeFileSync } from 'node:fs';
 import { generateScripts } from './generate.ts';
+import { generateEpollScripts } from './generate-epoll.ts';
 
-const [seed = '1', count = '600'] = process.argv.slice(2);
-writeFileSync(new URL('random.script', import.meta.url), generateScripts(Number(seed), Number(count)));
+const MAKERS = { random: generateScripts, 'random-epoll': generateEpollScripts };
+type Name = keyof typeof MAKERS;
+
+const [name = 'random', seed = '1', count = '600'] = process.argv.slice(2);
+writeFileSync(new URL(`${name}.script`, import.meta.url), MAKERS[name as Name](Number(seed), Number(count)));

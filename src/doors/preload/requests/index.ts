@@ -3,13 +3,14 @@ import type { Slot } from '../slot.ts';
 import { bytes } from './bytes.ts';
 import { type Call, type Readers, refused } from './call.ts';
 import { control } from './control.ts';
+import { epoll } from './epoll.ts';
 import { paths } from './paths.ts';
 import { poll } from './poll.ts';
 import { time } from './time.ts';
 
 export type { Call } from './call.ts';
 
-const readers: Readers = { ...paths, ...bytes, ...control, ...poll, ...time };
+const readers: Readers = { ...paths, ...bytes, ...control, ...poll, ...epoll, ...time };
 
 /** Reads the request of a slot. */
 export function readRequest(slot: Slot): Call {

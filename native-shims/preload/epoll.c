@@ -1,0 +1,250 @@
+/*
+ * epoll. The program's epoll descriptor is a real one and holds the real files; the
+ * emulated ones are in a set of the server. The two are joined by a pipe of the
+ * set, whose read end (a descriptor of ours) the real one watches: an event with
+ * IO_EPOLL_MAGIC in its data says that the server may have some.
+ */
+#include "client.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Events that one answer can carry. */
+#define EVENTS_MAX (IO_DATA_SIZE / sizeof(struct io_epoll_event))
+
+static int made(int fd)
+{
+	remember_foreign(fd);
+	return fd;
+}
+
+EXPORT int epoll_create(int size)
+{
+	return made(NEXT(epoll_create)(size));
+}
+
+EXPORT int epoll_create1(int flags)
+{
+	return made(NEXT(epoll_create1)(flags));
+}
+
+/* Whether a descriptor is an emulated file that was opened with O_PATH: its real one was not. */
+static bool is_path(int fd)
+{
+	uint32_t handle = handle_of(fd);
+	long flags = handle ? simple_call(IO_FCNTL, fd, handle, F_GETFL, 0, 0, 0, 0) : 0;
+
+	return flags > 0 && (flags & O_PATH);
+}
+
+/* What the real kernel found wrong with an epoll descriptor that may be such a one. */
+static int refused(int epfd, int result)
+{
+	if (errno == EINVAL)
+		errno = is_path(epfd) ? EBADF : EINVAL;
+	return result;
+}
+
+/* About an emulated file. Errors are found in Linux's order, the rest of them by the server. */
+static long control(int epfd, int op, int fd, uint32_t handle, const struct epoll_event *user)
+{
+	struct epoll_event event = { 0 };
+	struct call call;
+	uint32_t flags = 0, set = 0;
+	long result;
+
+	if (op != EPOLL_CTL_DEL && read_guarded(&event, (uintptr_t)user, sizeof event) < sizeof event)
+		return -EFAULT;
+	/* No program's epoll descriptor watches our doorbell. */
+	result = raw(SYS_epoll_ctl, epfd, EPOLL_CTL_DEL, server.bell, NULL);
+	if (result == -EBADF || (result == -EINVAL && is_path(epfd)))
+		return -EBADF;
+	if (result == -EINVAL)
+		flags = IO_EPOLL_FOREIGN;
+	else
+		set = set_of(epfd);
+	for (int sent = flags == 0 && set == 0;; sent = 1) {
+		if (!begin_call(&call, IO_EPOLL_CTL, fd, handle))
+			return -errno;
+		if (sent && send_fd(epfd, call.index) > 0)
+			flags = IO_EPOLL_SENT;
+		call.slot->args[0] = epfd;
+		call.slot->args[1] = set;
+		call.slot->args[2] = op;
+		call.slot->args[3] = event.events;
+		call.slot->args[4] = (int64_t)event.data.u64;
+		call.slot->args[5] = flags;
+		result = make_call(&call);
+		end_call(&call);
+		if (result != -ESTALE || sent)
+			return result;
+	}
+}
+
+EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	uint32_t handle = handle_of(fd);
+	int result;
+
+	if (handle)
+		return (int)finish(control(epfd, op, fd, handle, event));
+	/* The program does not know of ours, so for the program they are not open. */
+	result = NEXT(epoll_ctl)(epfd, op, is_internal(fd) ? -1 : fd, event);
+	return result < 0 ? refused(epfd, result) : result;
+}
+
+/* ---- waiting ------------------------------------------------------------------------ */
+
+/* One of the calls that wait, with what the program gave. */
+struct waiting {
+	enum { WAIT, PWAIT, PWAIT2 } call;
+	int epfd;
+	struct epoll_event *events;
+	int max;
+	const sigset_t *mask;
+	/* For traces. */
+	int timeout_ms;
+};
+
+/* Has the server report events of a set, at most `max`. Says how many, or a negative errno: -ESTALE when it is no set of ours. */
+static long collect(const struct waiting *w, uint32_t set, long max, struct epoll_event *out)
+{
+	const struct io_epoll_event *in;
+	struct call call;
+	long n;
+
+	for (int sent = 0;; sent = 1) {
+		if (!begin_call(&call, IO_EPOLL_COLLECT, -1, 0))
+			return -errno;
+		call.slot->args[0] = w->epfd;
+		call.slot->args[1] = set;
+		call.slot->args[2] = max;
+		call.slot->args[3] = sent && send_fd(w->epfd, call.index) > 0 ? IO_EPOLL_SENT : 0;
+		call.slot->args[4] = w->timeout_ms;
+		n = make_call(&call);
+		if (n != -ESTALE || sent)
+			break;
+		end_call(&call);
+	}
+	in = (const struct io_epoll_event *)call.slot->data;
+	if (n > max || n > (long)EVENTS_MAX)
+		n = 0;
+	for (long i = 0; i < n; i++)
+		out[i] = (struct epoll_event){ .events = in[i].events, .data.u64 = in[i].data };
+	end_call(&call);
+	return n;
+}
+
+/* Puts what the server has to report into the place of the marker. Says how many events there are, or a negative errno. */
+static long gather(const struct waiting *w, long n)
+{
+	struct epoll_event out[EVENTS_MAX];
+
+	for (long i = 0; i < n; i++) {
+		uint64_t data = w->events[i].data.u64;
+		long got;
+
+		if (data >> 32 != IO_EPOLL_MAGIC)
+			continue;
+		got = collect(w, (uint32_t)data, w->max - n + 1, out);
+		/* The program's own data, which only looks like ours. */
+		if (got == -ESTALE)
+			continue;
+		n--;
+		for (long k = i; k < n; k++)
+			w->events[k] = w->events[k + 1];
+		if (got < 0)
+			return n > 0 ? n : got;
+		/* The place of the first was written just now; the others may be no memory at all. */
+		if (got == 1)
+			w->events[n] = out[0];
+		else if (got > 1)
+			got = (long)(write_guarded((uintptr_t)(w->events + n), out, (size_t)got * sizeof *out) / sizeof *out);
+		return n + got;
+	}
+	return n;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* Waits again, for what is left of the time. */
+static int wait_on(const struct waiting *w, int64_t left_ns)
+{
+	struct timespec left = { left_ns / 1000000000, left_ns % 1000000000 };
+	int left_ms = left_ns < 0 ? -1 : (int)((left_ns + 999999) / 1000000);
+
+	if (w->call == WAIT)
+		return NEXT(epoll_wait)(w->epfd, w->events, w->max, left_ms);
+	if (w->call == PWAIT)
+		return NEXT(epoll_pwait)(w->epfd, w->events, w->max, left_ms, w->mask);
+	return NEXT(epoll_pwait2)(w->epfd, w->events, w->max, left_ns < 0 ? NULL : &left, w->mask);
+}
+
+/*
+ * Makes what the real call returned the program's answer.
+ *
+ * @timeout_ns: 0 to only look, negative for no end
+ * @began_ns: when the call began, if the time matters
+ */
+static int answer(const struct waiting *w, int n, int64_t timeout_ns, int64_t began_ns)
+{
+	while (n > 0 && door()->open) {
+		long all = gather(w, n);
+		int64_t left = timeout_ns;
+
+		if (all != 0 || timeout_ns == 0)
+			return (int)finish(all);
+		/* What woke us has gone meanwhile. */
+		if (timeout_ns > 0) {
+			left -= now_ns() - began_ns;
+			if (left < 0)
+				left = 0;
+		}
+		n = wait_on(w, left);
+	}
+	return n < 0 && w->max > 0 && (size_t)w->max <= INT_MAX / sizeof *w->events ? refused(w->epfd, n) : n;
+}
+
+#define BEGAN(has_end) (door()->open && (has_end) ? now_ns() : 0)
+
+EXPORT int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout_ms)
+{
+	struct waiting w = { WAIT, epfd, events, max, NULL, timeout_ms };
+	int64_t began = BEGAN(timeout_ms > 0);
+
+	return answer(&w, NEXT(epoll_wait)(epfd, events, max, timeout_ms), timeout_ms * 1000000ll, began);
+}
+
+EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout_ms, const sigset_t *mask)
+{
+	struct waiting w = { PWAIT, epfd, events, max, mask, timeout_ms };
+	int64_t began = BEGAN(timeout_ms > 0);
+
+	return answer(&w, NEXT(epoll_pwait)(epfd, events, max, timeout_ms, mask), timeout_ms * 1000000ll, began);
+}
+
+EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)
+{
+	struct waiting w = { PWAIT2, epfd, events, max, mask, -1 };
+	int64_t began = BEGAN(timeout), timeout_ns = -1;
+	int n;
+
+	if (!NEXT(epoll_pwait2)) {
+		errno = ENOSYS;
+		return -1;
+	}
+	n = NEXT(epoll_pwait2)(epfd, events, max, timeout, mask);
+	if (n > 0 && timeout) {
+		timeout_ns = timeout->tv_sec < INT64_MAX / 2000000000 ? timeout->tv_sec * 1000000000ll + timeout->tv_nsec : -1;
+		w.timeout_ms = timeout_ns < 0 ? -1 : (int)(timeout_ns / 1000000);
+	}
+	return answer(&w, n, timeout_ns, began);
+}
