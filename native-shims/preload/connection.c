@@ -137,6 +137,7 @@ static long connect_now(void)
 	server.header = (struct io_header *)region;
 	server.slots = (struct io_slot *)(region + IO_PAGE);
 	server.generation++;
+	take_streams();
 	__atomic_store_n(connected, 1, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -154,6 +155,7 @@ long connect_once(void)
 
 	if (is_connected())
 		return 0;
+	find_streams();
 	raw(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, 8);
 	lock();
 	if (!is_connected())

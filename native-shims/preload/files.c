@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -196,19 +195,6 @@ static int control(int fd, int command, long argument, int (*next)(int, int, ...
 
 FCNTL(fcntl)
 FCNTL(fcntl64)
-
-/* Ends of descriptors that the C library makes past us. */
-EXPORT int fclose(FILE *stream)
-{
-	forget(fileno_unlocked(stream));
-	return NEXT(fclose)(stream);
-}
-
-EXPORT FILE *freopen(const char *restrict path, const char *restrict mode, FILE *restrict stream)
-{
-	forget(fileno_unlocked(stream));
-	return NEXT(freopen)(path, mode, stream);
-}
 
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {

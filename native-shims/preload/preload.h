@@ -117,6 +117,12 @@ bool reports_local(void);
 /* Tells it: text as printf. */
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* ---- streams.c: the C library's streams ----------------------------------------------- */
+
+/* Finds the tables that streams work by; then they can be made to lead to emulated files. */
+void find_streams(void);
+void take_streams(void);
+
 /* ---- guard.c: memory that may not be there -------------------------------------------- */
 
 /* Copies what can be copied from, or to, an address of the program; says how many bytes. Never faults. */
