@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static pthread_key_t thread_end;
 
@@ -63,6 +64,9 @@ bool begin_call(struct call *call, uint32_t op, int fd, uint32_t handle)
 		errno = (int)-connection;
 		return false;
 	}
+	/* Another connection knows the file by another handle. */
+	if (handle && self.generation != server.generation)
+		handle = handle_of(fd);
 	if (self.generation != server.generation) {
 		self.slot = take_slot();
 		self.tid = (pid_t)raw(SYS_gettid);
@@ -82,6 +86,20 @@ bool begin_call(struct call *call, uint32_t op, int fd, uint32_t handle)
 	return true;
 }
 
+/* The connection's descriptors were ended past us, so the server has dropped the request: it is made again on another connection. */
+static bool move_call(struct call *call)
+{
+	const struct io_slot *old = call->slot;
+
+	suspect_all();
+	if (!begin_call(call, old->op, old->fd, old->handle))
+		return false;
+	call->slot->length = old->length;
+	memcpy(call->slot->args, old->args, sizeof old->args);
+	memcpy(call->slot->data, old->data, old->length);
+	return true;
+}
+
 long make_call(struct call *call)
 {
 	struct io_slot *slot = call->slot;
@@ -89,8 +107,12 @@ long make_call(struct call *call)
 
 	for (;;) {
 		if (!exchange(call->index, state)) {
-			server.dead = true;
-			return -ENODEV;
+			if (are_own_intact())
+				server.dead = true;
+			if (server.dead || state != IO_REQUEST || !move_call(call))
+				return -ENODEV;
+			slot = call->slot;
+			continue;
 		}
 		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != IO_UPCALL)
 			break;
@@ -102,6 +124,8 @@ long make_call(struct call *call)
 
 void end_call(struct call *call)
 {
+	if (self.generation != server.generation)
+		return;
 	if (call->index == self.slot)
 		self.busy = false;
 	else

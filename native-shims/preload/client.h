@@ -32,6 +32,18 @@ static inline struct io_slot *slot_at(int index)
 	return &server.slots[index];
 }
 
+/* ---- own.c ------------------------------------------------------------------------------ */
+
+/* Takes a descriptor for the library: out of the program's way, and marked. Returns its number. */
+int make_own(int fd);
+/* Whether a number still is what make_own made of it. */
+bool is_intact(int fd);
+/* Closes it, unless it has become something else. */
+void end_own(int fd);
+/* Whether all of them are there. Looked at only when there is a reason, the other asks each time whether there is. */
+bool are_own_intact(void);
+bool has_lost_own(void);
+
 /* ---- call.c ----------------------------------------------------------------------------- */
 
 /* Once per process: slots of threads come back when those end. */

@@ -58,7 +58,11 @@ static uint32_t look(int fd)
 
 	if (fstat_raw(fd, &st) < 0)
 		return 0;
-	if (st.st_dev != door()->memory_dev || st.st_nlink != 0 || !S_ISREG(st.st_mode) || is_internal(fd)) {
+	if (is_internal(fd)) {
+		set(fd, OURS + IO_NO_FILE, 0);
+		return IO_NO_FILE;
+	}
+	if (st.st_dev != door()->memory_dev || st.st_nlink != 0 || !S_ISREG(st.st_mode)) {
 		set(fd, FOREIGN, 0);
 		return 0;
 	}
@@ -130,6 +134,11 @@ void forget(int fd)
 void suspect_all(void)
 {
 	__atomic_fetch_add(&epoch, 1, __ATOMIC_RELAXED);
+}
+
+uint16_t descriptor_epoch(void)
+{
+	return __atomic_load_n(&epoch, __ATOMIC_RELAXED);
 }
 
 void forget_all(void)

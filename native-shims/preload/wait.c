@@ -82,7 +82,7 @@ static bool is_server_gone(void)
 {
 	char byte;
 
-	return raw(SYS_recvfrom, server.socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) == 0;
+	return !is_intact(server.socket) || raw(SYS_recvfrom, server.socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) == 0;
 }
 
 /* Waits asleep. False: the server is gone. */
@@ -110,6 +110,8 @@ bool exchange(int index, uint32_t state)
 	if (__atomic_load_n(&server.header->server.ring_me, __ATOMIC_SEQ_CST)) {
 		uint64_t one = 1;
 
+		if (!is_intact(server.bell))
+			return false;
 		raw(SYS_write, server.bell, &one, sizeof one);
 		rang = true;
 	}

@@ -1,0 +1,37 @@
+/* Ends of many descriptors at once: they go around the library's own. */
+#include "preload.h"
+#include <limits.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <unistd.h>
+
+EXPORT int close_range(unsigned int first, unsigned int last, int flags)
+{
+	int own = first > INT_MAX ? -1 : next_internal((int)first);
+
+	suspect_all();
+	if (own < 0 || (unsigned int)own > last || flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
+		return (int)finish(raw(SYS_close_range, first, last, flags));
+	if (flags & CLOSE_RANGE_UNSHARE) {
+		long result = raw(SYS_unshare, CLONE_FILES);
+
+		if (result < 0)
+			return (int)finish(result);
+		flags &= ~CLOSE_RANGE_UNSHARE;
+	}
+	for (; own >= 0 && (unsigned int)own <= last; own = next_internal((int)first)) {
+		long result = (unsigned int)own > first ? raw(SYS_close_range, first, own - 1, flags) : 0;
+
+		if (result < 0)
+			return (int)finish(result);
+		first = (unsigned int)own + 1;
+	}
+	return first <= last ? (int)finish(raw(SYS_close_range, first, last, flags)) : 0;
+}
+
+EXPORT void closefrom(int first)
+{
+	/* A kernel without close_range: the C library looks at each descriptor, and we connect again. */
+	if (close_range(first < 0 ? 0 : (unsigned int)first, ~0u, 0) < 0)
+		NEXT(closefrom)(first);
+}
