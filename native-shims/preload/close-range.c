@@ -1,9 +1,16 @@
 /* Ends of many descriptors at once: they go around the library's own. */
 #include "preload.h"
 #include <limits.h>
-#include <linux/close_range.h>
 #include <sched.h>
 #include <unistd.h>
+
+/* Not in the headers of older C libraries. */
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2
+#define CLOSE_RANGE_CLOEXEC 4
+#endif
+int close_range(unsigned int first, unsigned int last, int flags);
+void closefrom(int first);
 
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {

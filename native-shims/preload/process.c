@@ -33,6 +33,9 @@ EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 	WITH_ENVIRONMENT(envp, NEXT(fexecve)(fd, argv, environment_));
 }
 
+/* Not in the headers of older C libraries. */
+int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags);
+
 EXPORT int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
 {
 	WITH_ENVIRONMENT(envp, NEXT(execveat)(dirfd, path, argv, environment_, flags));

@@ -42,8 +42,9 @@ struct __spawn_action {
 enum kind { CLOSE, DUP2, OPEN, CHDIR, FCHDIR, CLOSEFROM, TCSETPGRP, KINDS };
 
 /* Absent from older C libraries. */
-extern __typeof__(posix_spawn_file_actions_addclosefrom_np) posix_spawn_file_actions_addclosefrom_np __attribute__((weak));
-extern __typeof__(posix_spawn_file_actions_addtcsetpgrp_np) posix_spawn_file_actions_addtcsetpgrp_np __attribute__((weak));
+int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from) __attribute__((weak));
+int posix_spawn_file_actions_addtcsetpgrp_np(posix_spawn_file_actions_t *actions, int fd) __attribute__((weak));
+int close_range(unsigned int first, unsigned int last, int flags);
 
 /* Whether the records of this C library are as above: one of each kind is made, and read. */
 static bool are_records_known(void)
