@@ -106,17 +106,17 @@ long make_call(struct call *call)
 	uint32_t state = IO_REQUEST;
 
 	for (;;) {
-		if (!exchange(call->index, state)) {
-			if (are_own_intact())
+		if (!exchange(slot, call->index, state)) {
+			if (is_current(slot) && are_own_intact())
 				server.dead = true;
-			if (server.dead || state != IO_REQUEST || !move_call(call))
+			if (server.dead || state != IO_REQUEST || slot->op == IO_IDENTIFY || !move_call(call))
 				return -ENODEV;
 			slot = call->slot;
 			continue;
 		}
 		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != IO_UPCALL)
 			break;
-		do_upcall(call->index);
+		do_upcall(slot);
 		state = IO_REPLY;
 	}
 	return slot->error ? -(long)slot->error : (long)slot->result;
@@ -155,19 +155,24 @@ uint32_t attach(struct call *call, const void *bytes, size_t length)
 	return call->slot->length;
 }
 
-uint32_t identify(int fd)
+/* How often a connection may be lost while a descriptor is on its way. */
+#define TRIES 10
+
+long identify(int fd)
 {
 	int e = errno;
 	struct call call;
-	long handle = 0;
+	long handle = -ENODEV;
 
-	if (begin_call(&call, IO_IDENTIFY, fd, 0)) {
+	for (int i = 0; i < TRIES && handle == -ENODEV && begin_call(&call, IO_IDENTIFY, fd, 0); i++) {
 		if (send_fd(fd, call.index) > 0)
 			handle = make_call(&call);
+		else
+			suspect_all();
 		end_call(&call);
 	}
 	errno = e;
-	return handle > 0 ? (uint32_t)handle : 0;
+	return handle;
 }
 
 bool reports_local(void)

@@ -32,6 +32,18 @@ static inline struct io_slot *slot_at(int index)
 	return &server.slots[index];
 }
 
+/* Whether a slot is of this connection, not of one before it. */
+static inline bool is_current(const struct io_slot *slot)
+{
+	return slot >= server.slots && slot < server.slots + IO_SLOTS;
+}
+
+/* The header of the region that a slot lies in. */
+static inline struct io_header *header_of(struct io_slot *slot, int index)
+{
+	return (struct io_header *)((uintptr_t)(slot - index) - IO_PAGE);
+}
+
 /* ---- own.c ------------------------------------------------------------------------------ */
 
 /* Takes a descriptor for the library: out of the program's way, and marked. Returns its number. */
@@ -53,12 +65,12 @@ void drop_slot(void);
 
 /* ---- wait.c ----------------------------------------------------------------------------- */
 
-/* Hands a slot to the server and waits until it comes back. False: the server is gone. */
-bool exchange(int index, uint32_t state);
+/* Hands a slot to the server and waits until it comes back. False: the server is gone, or another connection was made. */
+bool exchange(struct io_slot *slot, int index, uint32_t state);
 
 /* ---- upcalls.c -------------------------------------------------------------------------- */
 
 /* Does what the server asks in a slot. */
-void do_upcall(int index);
+void do_upcall(struct io_slot *slot);
 
 #endif

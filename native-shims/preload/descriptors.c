@@ -54,7 +54,7 @@ static void set(int fd, uint32_t what, uint64_t inode)
 static uint32_t look(int fd)
 {
 	struct stat st;
-	uint32_t handle;
+	long answer;
 
 	if (fstat_raw(fd, &st) < 0)
 		return 0;
@@ -66,9 +66,11 @@ static uint32_t look(int fd)
 		set(fd, FOREIGN, 0);
 		return 0;
 	}
-	handle = identify(fd);
-	set(fd, handle ? OURS + handle : FOREIGN, st.st_ino);
-	return handle;
+	answer = identify(fd);
+	if (answer < 0)
+		return 0;
+	set(fd, answer ? OURS + (uint32_t)answer : FOREIGN, st.st_ino);
+	return (uint32_t)answer;
 }
 
 static uint32_t handle_slow(int fd, struct entry *e, uint32_t what)

@@ -113,8 +113,8 @@ long simple_call(uint32_t op, int fd, uint32_t handle, int64_t a, int64_t b, int
 uint32_t attach(struct call *call, const void *bytes, size_t length);
 /* Whether we are a forked child that still has the parent's connection, and so knows files by the parent's handles. */
 bool is_inherited(void);
-/* Asks the server what a descriptor is that this process has not proved to hold: its handle, or 0. */
-uint32_t identify(int fd);
+/* Asks the server what a descriptor is that this process has not proved to hold: its handle, 0, or a negative errno. */
+long identify(int fd);
 /* Whether the server wants to hear of calls that it has no part in. */
 bool reports_local(void);
 /* Tells it: text as printf. */
@@ -134,6 +134,11 @@ void make_way(int fd);
 /* Finds the tables that streams work by; then they can be made to lead to emulated files. */
 void find_streams(void);
 void take_streams(void);
+
+/* ---- unserved.c ----------------------------------------------------------------------- */
+
+/* Before exec: says in the trace if the program cannot load us. */
+void note_unserved(const char *path);
 
 /* ---- guard.c: memory that may not be there -------------------------------------------- */
 

@@ -20,6 +20,7 @@ EXPORT pid_t vfork(void)
 
 EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
+	note_unserved(path);
 	WITH_ENVIRONMENT(envp, NEXT(execve)(path, argv, environment_));
 }
 

@@ -38,9 +38,8 @@ static int64_t up_map(const struct io_slot *slot)
 	return result;
 }
 
-void do_upcall(int index)
+void do_upcall(struct io_slot *slot)
 {
-	struct io_slot *slot = slot_at(index);
 	uint64_t wanted = (uint64_t)slot->args[1];
 
 	switch (slot->up) {

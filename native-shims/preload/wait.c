@@ -78,11 +78,11 @@ static bool spin(struct io_slot *slot, uint32_t from)
 	return true;
 }
 
-static bool is_server_gone(void)
+static bool is_server_gone(const struct io_slot *slot)
 {
 	char byte;
 
-	return !is_intact(server.socket) || raw(SYS_recvfrom, server.socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) == 0;
+	return !is_current(slot) || !is_intact(server.socket) || raw(SYS_recvfrom, server.socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) == 0;
 }
 
 /* Waits asleep. False: the server is gone. */
@@ -94,20 +94,20 @@ static bool sleep_until_changed(struct io_slot *slot, uint32_t from)
 	__atomic_store_n(&slot->sleeping, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&slot->state, __ATOMIC_SEQ_CST) == from && alive)
 		if (raw(SYS_futex, &slot->state, FUTEX_WAIT, from, &slice) == -ETIMEDOUT)
-			alive = !is_server_gone();
+			alive = !is_server_gone(slot);
 	__atomic_store_n(&slot->sleeping, 0, __ATOMIC_RELAXED);
 	return alive;
 }
 
-bool exchange(int index, uint32_t state)
+bool exchange(struct io_slot *slot, int index, uint32_t state)
 {
-	struct io_slot *slot = slot_at(index);
+	struct io_header *header = header_of(slot, index);
 	bool rang = false;
 
 	publish_cpu(slot);
 	__atomic_store_n(&slot->state, state, __ATOMIC_RELEASE);
-	__atomic_fetch_or(&server.header->pending[index / 32], 1u << index % 32, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&server.header->server.ring_me, __ATOMIC_SEQ_CST)) {
+	__atomic_fetch_or(&header->pending[index / 32], 1u << index % 32, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&header->server.ring_me, __ATOMIC_SEQ_CST)) {
 		uint64_t one = 1;
 
 		if (!is_intact(server.bell))

@@ -16,6 +16,17 @@ describe.skipIf(!hasCompiler)('posix_spawn', () => {
   });
 });
 
+describe.skipIf(!hasCompiler)('a program that cannot load us', () => {
+  test('is executed all the same; the trace says what it is', async () => {
+    const path = compile(join(root, 'test/native/programs/undisturbed.c'), join(folder, 'static'), '-static');
+    const { status, stderr } = await runNative(['sh', '-c', 'exec 3< /dev/storage0; $0 > /dev/null; exit 3', path], {
+      options: ['--strace', ...onStorage],
+    });
+    expect(status).toBe(3);
+    expect(stderr).toMatch(new RegExp(`\\[pid \\d+\\] execve\\("${path}"\\): it is statically linked, so it sees none of the machine\\n`));
+  });
+});
+
 describe('a program that passes an environment of its own', () => {
   const write = 'echo served > /dev/storage0; cat /dev/storage0';
 
