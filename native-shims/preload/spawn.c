@@ -4,94 +4,24 @@
  * process does the actions by our own calls, and executes the program.
  */
 #include "environment.h"
+#include "spawn-actions.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
-
-/*
- * The C library's record of an action, the same since 2.15; are_records_known
- * compares it with what the functions that make records do.
- */
-struct __spawn_action {
-	int tag;
-	union {
-		int fd;
-		struct {
-			int fd, newfd;
-		} dup2;
-		struct {
-			int fd;
-			char *path;
-			int flags;
-			mode_t mode;
-		} open;
-		char *path;
-	} is;
-};
-
-enum kind { CLOSE, DUP2, OPEN, CHDIR, FCHDIR, CLOSEFROM, TCSETPGRP, KINDS };
-
-/* Absent from older C libraries. */
-int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from) __attribute__((weak));
-int posix_spawn_file_actions_addtcsetpgrp_np(posix_spawn_file_actions_t *actions, int fd) __attribute__((weak));
-int close_range(unsigned int first, unsigned int last, int flags);
-
-/* Whether the records of this C library are as above: one of each kind is made, and read. */
-static bool are_records_known(void)
-{
-	posix_spawn_file_actions_t made;
-	const struct __spawn_action *at;
-	bool fit;
-
-	if (posix_spawn_file_actions_init(&made))
-		return false;
-	fit = !posix_spawn_file_actions_addclose(&made, 3) && !posix_spawn_file_actions_adddup2(&made, 4, 5) &&
-	      !posix_spawn_file_actions_addopen(&made, 6, "path", O_RDWR, 0640) && !posix_spawn_file_actions_addchdir_np(&made, "folder") &&
-	      !posix_spawn_file_actions_addfchdir_np(&made, 7);
-	if (fit && posix_spawn_file_actions_addclosefrom_np)
-		fit = !posix_spawn_file_actions_addclosefrom_np(&made, 8);
-	if (fit && posix_spawn_file_actions_addtcsetpgrp_np)
-		fit = !posix_spawn_file_actions_addtcsetpgrp_np(&made, 9);
-	at = made.__actions;
-	fit = fit && made.__used >= FCHDIR + 1 && at[CLOSE].is.fd == 3 && at[DUP2].is.dup2.fd == 4 && at[DUP2].is.dup2.newfd == 5 &&
-	      at[OPEN].is.open.fd == 6 && !strcmp(at[OPEN].is.open.path, "path") && at[OPEN].is.open.flags == O_RDWR &&
-	      at[OPEN].is.open.mode == 0640 && !strcmp(at[CHDIR].is.path, "folder") && at[FCHDIR].is.fd == 7;
-	for (int i = 0; fit && i < made.__used; i++)
-		fit = at[i].tag == i;
-	if (fit && made.__used > CLOSEFROM)
-		fit = at[CLOSEFROM].is.fd == 8;
-	if (fit && made.__used > TCSETPGRP)
-		fit = at[TCSETPGRP].is.fd == 9;
-	posix_spawn_file_actions_destroy(&made);
-	return fit;
-}
-
-/* The answer of are_records_known, once it has been asked. */
-static bool known(void)
-{
-	static int answer = -1;
-
-	if (__atomic_load_n(&answer, __ATOMIC_RELAXED) < 0)
-		__atomic_store_n(&answer, are_records_known(), __ATOMIC_RELAXED);
-	return answer;
-}
 
 static bool opens_emulated(const posix_spawn_file_actions_t *actions)
 {
 	char absolute[PATH_MAX];
 	bool has_moved = false;
 
-	if (!door()->open || !actions || !known())
+	if (!door()->open || !actions || !are_records_known())
 		return false;
 	for (int i = 0; i < actions->__used; i++) {
 		const struct __spawn_action *action = &actions->__actions[i];
@@ -109,6 +39,18 @@ static bool opens_emulated(const posix_spawn_file_actions_t *actions)
 	return false;
 }
 
+/* Whether the attributes ask only for what is done here. What later C libraries add is left to them. */
+static bool are_attributes_known(const posix_spawnattr_t *attributes)
+{
+	const short all = POSIX_SPAWN_RESETIDS | POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+			  POSIX_SPAWN_SETSCHEDPARAM | POSIX_SPAWN_SETSCHEDULER | POSIX_SPAWN_USEVFORK | POSIX_SPAWN_SETSID;
+	short flags = 0;
+
+	if (attributes)
+		posix_spawnattr_getflags(attributes, &flags);
+	return !(flags & ~all);
+}
+
 /* What a spawn is asked to do. */
 struct spawn {
 	const char *file;
@@ -122,7 +64,7 @@ struct spawn {
 
 /* The functions below run in the child: they return 0, or -1 and errno. */
 
-static int reset_handlers(const posix_spawnattr_t *attributes, short flags)
+static void reset_handlers(const posix_spawnattr_t *attributes, short flags)
 {
 	sigset_t defaults;
 
@@ -140,7 +82,6 @@ static int reset_handlers(const posix_spawnattr_t *attributes, short flags)
 		memset(&action, 0, sizeof action);
 		raw(SYS_rt_sigaction, i, &action, NULL, 8);
 	}
-	return 0;
 }
 
 static int apply_attributes(const posix_spawnattr_t *attributes, short flags)
@@ -169,61 +110,6 @@ static int apply_attributes(const posix_spawnattr_t *attributes, short flags)
 			return -1;
 	}
 	return 0;
-}
-
-/* A descriptor that is not open is no error, unless it is none that could be. */
-static int apply_close(int fd)
-{
-	struct rlimit limit;
-
-	if (close(fd) == 0)
-		return 0;
-	return fd < 0 || raw(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) < 0 || (rlim_t)fd >= limit.rlim_cur ? -1 : 0;
-}
-
-static int apply_open(const struct __spawn_action *action)
-{
-	int fd = action->is.open.fd, made;
-
-	close(fd);
-	made = open(action->is.open.path, action->is.open.flags, action->is.open.mode);
-	if (made < 0 || made == fd)
-		return made;
-	return dup2(made, fd) < 0 || close(made) ? -1 : 0;
-}
-
-static int apply_dup2(int from, int to)
-{
-	int flags;
-
-	if (from != to)
-		return dup2(from, to);
-	/* Onto itself: it stays open in the program. */
-	flags = fcntl(from, F_GETFD);
-	return flags < 0 ? -1 : fcntl(from, F_SETFD, flags & ~FD_CLOEXEC);
-}
-
-static int apply(const struct __spawn_action *action)
-{
-	switch ((enum kind)action->tag) {
-	case CLOSE:
-		return apply_close(action->is.fd);
-	case DUP2:
-		return apply_dup2(action->is.dup2.fd, action->is.dup2.newfd);
-	case OPEN:
-		return apply_open(action);
-	case CHDIR:
-		return chdir(action->is.path);
-	case FCHDIR:
-		return fchdir(action->is.fd);
-	case CLOSEFROM:
-		return close_range((unsigned int)action->is.fd, ~0u, 0);
-	case TCSETPGRP:
-		return tcsetpgrp(action->is.fd, getpgid(0));
-	default:
-		errno = EINVAL;
-		return -1;
-	}
 }
 
 /* As execvp, but a file that is no program is not given to a shell. */
@@ -264,7 +150,7 @@ static void run_child(const struct spawn *spawn)
 	if (apply_attributes(spawn->attributes, flags))
 		return;
 	for (int i = 0; i < spawn->actions->__used; i++)
-		if (apply(&spawn->actions->__actions[i]) < 0)
+		if (apply_action(&spawn->actions->__actions[i]) < 0)
 			return;
 	if (flags & POSIX_SPAWN_SETSIGMASK)
 		posix_spawnattr_getsigmask(spawn->attributes, &mask);
@@ -312,7 +198,7 @@ static int spawn_ours(pid_t *pid, struct spawn *spawn)
 	EXPORT int name(pid_t *restrict pid, const char *restrict file, const posix_spawn_file_actions_t *actions,      \
 			const posix_spawnattr_t *restrict attributes, char *const argv[restrict], char *const envp[restrict]) \
 	{                                                                                                               \
-		if (opens_emulated(actions)) {                                                                          \
+		if (opens_emulated(actions) && are_attributes_known(attributes)) {						\
 			struct spawn spawn = { .file = file, .searches = by_path, .actions = actions,                   \
 					       .attributes = attributes, .argv = argv, .envp = envp };                  \
 			return spawn_ours(pid, &spawn);                                                                 \

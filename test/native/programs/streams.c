@@ -73,6 +73,9 @@ static void bytes(void)
 	size_t room = 0;
 	FILE *f = fopen(path, "w+");
 
+	errno = 0;
+	printf("a terminal: %d", isatty(fileno(f)));
+	printf(" %s\n", error());
 	fprintf(f, "one %d\ntwo\nthree\n", 1);
 	fputs("four", f);
 	putc('\n', f);
