@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* linux/errno.h, which programs never see. */
 #define ERESTARTSYS 512
@@ -18,6 +19,7 @@ static pthread_key_t thread_end;
 
 /* A call of this thread that has begun and not ended. */
 struct under_way {
+	struct io_slot *slot;
 	int index;
 	/* The frame that began it: one that is gone was left by a jump out of a handler. */
 	uintptr_t frame;
@@ -26,6 +28,8 @@ struct under_way {
 	bool rang;
 	/* A handler has run since it began; one that does not let calls start again. */
 	bool interrupted, refused;
+	/* The server has asked something. */
+	bool was_asked;
 };
 
 static __thread struct {
@@ -117,6 +121,9 @@ bool begin_call(struct call *call, uint32_t op, int fd, uint32_t handle)
 		errno = (int)-connection;
 		return false;
 	}
+	/* Another connection knows the file by another handle. */
+	if (handle && self.generation != server.generation)
+		handle = handle_of(fd);
 	if (self.generation != server.generation) {
 		self.slot = take_slot();
 		self.tid = (pid_t)raw(SYS_gettid);
@@ -131,16 +138,31 @@ bool begin_call(struct call *call, uint32_t op, int fd, uint32_t handle)
 		return false;
 	}
 	call->index = self.depth > 0 ? take_slot() : self.slot;
-	self.calls[self.depth] = (struct under_way){ .index = call->index, .frame = frame };
+	slot = slot_at(call->index);
+	self.calls[self.depth] = (struct under_way){ .slot = slot, .index = call->index, .frame = frame };
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	self.depth++;
-	call->slot = slot = slot_at(call->index);
+	call->slot = slot;
 	call->bytes = NULL;
 	slot->tid = (uint32_t)self.tid;
 	slot->op = op;
 	slot->fd = fd;
 	slot->handle = handle;
 	slot->length = 0;
+	return true;
+}
+
+/* The connection's descriptors were ended past us, so the server has dropped the request: it is made again on another connection. */
+static bool move_call(struct call *call)
+{
+	const struct io_slot *old = call->slot;
+
+	suspect_all();
+	if (!begin_call(call, old->op, old->fd, old->handle))
+		return false;
+	call->slot->length = old->length;
+	memcpy(call->slot->args, old->args, sizeof old->args);
+	memcpy(call->slot->data, old->data, old->length);
 	return true;
 }
 
@@ -161,10 +183,10 @@ static bool is_cancellation_point(uint32_t op)
 	}
 }
 
-/* Answers what the server asks until the call has ended. False: the server is gone. */
+/* Answers what the server asks until the call has ended. False: the server is gone, or the connection. */
 static bool see_through(struct under_way *call, uint32_t from, bool cancellable)
 {
-	struct io_slot *slot = slot_at(call->index);
+	struct io_slot *slot = call->slot;
 
 	for (;; from = IO_REPLY) {
 		bool alive;
@@ -173,18 +195,18 @@ static bool see_through(struct under_way *call, uint32_t from, bool cancellable)
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 		/* A handler that ran before we waited did not end the call. */
 		if (call->interrupted && !slot->cancel)
-			ask_to_end(call->index);
-		alive = wait_for_server(call->index, from, call->rang, cancellable);
+			ask_to_end(slot, call->index);
+		alive = wait_for_server(slot, from, call->rang, cancellable);
 		call->waits_from = IO_IDLE;
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		if (!alive) {
-			server.dead = true;
+		if (!alive)
 			return false;
-		}
 		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != IO_UPCALL)
 			return true;
-		do_upcall(call->index);
-		call->rang = hand_over(call->index, IO_REPLY);
+		do_upcall(slot, call->index);
+		call->was_asked = true;
+		if (!hand_over(slot, call->index, IO_REPLY, &call->rang))
+			return false;
 	}
 }
 
@@ -198,55 +220,70 @@ void interrupt_call(bool restarts)
 	call->interrupted = true;
 	if (!restarts)
 		call->refused = true;
-	if (call->waits_from == IO_IDLE)
-		return;
-	see_through(call, call->waits_from, false);
+	if (call->waits_from != IO_IDLE)
+		see_through(call, call->waits_from, false);
 }
 
-void end_cancelled_call(int index)
+void end_cancelled_call(struct io_slot *slot)
 {
-	struct call call = { .index = index };
+	struct call call = { .slot = slot, .index = self.calls[self.depth - 1].index };
 
 	interrupt_call(false);
 	end_call(&call);
 }
 
-static long make_once(struct under_way *call)
+/* False: nobody has done it. */
+static bool make_once(struct under_way *call)
 {
-	struct io_slot *slot = slot_at(call->index);
+	struct io_slot *slot = call->slot;
 
-	call->interrupted = call->refused = false;
+	call->interrupted = call->refused = call->was_asked = false;
 	slot->cancel = 0;
-	call->rang = hand_over(call->index, IO_REQUEST);
-	if (!see_through(call, IO_REQUEST, is_cancellation_point(slot->op)))
-		return -ENODEV;
-	return slot->error ? -(long)slot->error : (long)slot->result;
+	if (hand_over(slot, call->index, IO_REQUEST, &call->rang) && see_through(call, IO_REQUEST, is_cancellation_point(slot->op)))
+		return true;
+	if (is_current(slot) && are_own_intact())
+		server.dead = true;
+	return false;
 }
 
 /* A call that a signal interrupted, and that may start again, does so from its arguments. */
+static void restore(struct call *call, const int64_t *args)
+{
+	struct io_slot *slot = call->slot;
+
+	memcpy(slot->args, args, sizeof slot->args);
+	if (slot->handle)
+		slot->handle = handle_of(slot->fd);
+	attach(call, call->bytes, call->wanted);
+}
+
 long make_call(struct call *call)
 {
-	struct under_way *under_way = &self.calls[self.depth - 1];
-	struct io_slot *slot = call->slot;
 	int64_t args[IO_ARGS];
-	long result;
 
-	__builtin_memcpy(args, slot->args, sizeof args);
+	memcpy(args, call->slot->args, sizeof args);
 	for (;;) {
-		result = make_once(under_way);
-		if (result != -ERESTARTSYS && result != -ERESTARTNOHAND)
-			return result;
-		if (result == -ERESTARTNOHAND || under_way->refused)
+		struct under_way *under_way = &self.calls[self.depth - 1];
+		struct io_slot *slot = call->slot;
+
+		if (!make_once(under_way)) {
+			/* What the server had begun it cannot begin again. */
+			if (server.dead || under_way->was_asked || slot->op == IO_IDENTIFY || !move_call(call))
+				return -ENODEV;
+		} else if (slot->error != ERESTARTSYS && slot->error != ERESTARTNOHAND) {
+			return slot->error ? -(long)slot->error : (long)slot->result;
+		} else if (slot->error == ERESTARTNOHAND || under_way->refused) {
 			return -EINTR;
-		__builtin_memcpy(slot->args, args, sizeof args);
-		if (slot->handle)
-			slot->handle = handle_of(slot->fd);
-		attach(call, call->bytes, call->wanted);
+		} else {
+			restore(call, args);
+		}
 	}
 }
 
 void end_call(struct call *call)
 {
+	if (!is_current(call->slot) || self.generation != server.generation)
+		return;
 	while (self.depth > 0 && self.calls[self.depth - 1].index != call->index)
 		end_last();
 	if (self.depth > 0)
@@ -278,19 +315,24 @@ uint32_t attach(struct call *call, const void *bytes, size_t length)
 	return call->slot->length;
 }
 
-uint32_t identify(int fd)
+/* How often a connection may be lost while a descriptor is on its way. */
+#define TRIES 10
+
+long identify(int fd)
 {
 	int e = errno;
 	struct call call;
-	long handle = 0;
+	long handle = -ENODEV;
 
-	if (begin_call(&call, IO_IDENTIFY, fd, 0)) {
+	for (int i = 0; i < TRIES && handle == -ENODEV && begin_call(&call, IO_IDENTIFY, fd, 0); i++) {
 		if (send_fd(fd, call.index) > 0)
 			handle = make_call(&call);
+		else
+			suspect_all();
 		end_call(&call);
 	}
 	errno = e;
-	return handle > 0 ? (uint32_t)handle : 0;
+	return handle;
 }
 
 bool reports_local(void)

@@ -36,6 +36,30 @@ static inline struct io_slot *slot_at(int index)
 	return &server.slots[index];
 }
 
+/* Whether a slot is of this connection, not of one before it. */
+static inline bool is_current(const struct io_slot *slot)
+{
+	return slot >= server.slots && slot < server.slots + IO_SLOTS;
+}
+
+/* The header of the region that a slot lies in. */
+static inline struct io_header *header_of(struct io_slot *slot, int index)
+{
+	return (struct io_header *)((uintptr_t)(slot - index) - IO_PAGE);
+}
+
+/* ---- own.c ------------------------------------------------------------------------------ */
+
+/* Takes a descriptor for the library: out of the program's way, and marked. `*place` is its number from now on, until end_own. */
+void make_own(int fd, int *place);
+/* Whether a number still is what make_own made of it. */
+bool is_intact(int fd);
+/* Closes it, unless it has become something else. `*place` is -1 then. */
+void end_own(int *place);
+/* Whether those of the connection are there. Looked at only when there is a reason, the other asks each time whether there is. */
+bool are_own_intact(void);
+bool has_lost_own(void);
+
 /* ---- call.c ----------------------------------------------------------------------------- */
 
 /* Once per process: slots of threads come back when those end. */
@@ -49,7 +73,7 @@ void drop_slot(void);
  */
 void interrupt_call(bool restarts);
 /* The thread ends in the middle of a call. */
-void end_cancelled_call(int index);
+void end_cancelled_call(struct io_slot *slot);
 
 /* ---- signals.c -------------------------------------------------------------------------- */
 
@@ -58,17 +82,19 @@ void watch_signals(void);
 
 /* ---- wait.c ----------------------------------------------------------------------------- */
 
-/* Hands a slot to the server; says whether that had to be woken. */
-bool hand_over(int index, uint32_t state);
-/* Waits until it comes back. False: the server is gone. */
-bool wait_for_server(int index, uint32_t state, bool rang, bool cancellable);
+/* Hands a slot to the server; `*rang` says whether that had to be woken. False: the connection is gone. */
+bool hand_over(struct io_slot *slot, int index, uint32_t state, bool *rang);
+/* Waits until it comes back. False: the server is gone, or another connection was made. */
+bool wait_for_server(struct io_slot *slot, uint32_t state, bool rang, bool cancellable);
 /* Asks the server to end the call of a slot as a signal would. The call goes on until it answers. */
-void ask_to_end(int index);
+void ask_to_end(struct io_slot *slot, int index);
 
 /* ---- poll.c ----------------------------------------------------------------------------- */
 
 /* Receives what wakes a slot's thread while the real kernel polls for it: 0, or a negative errno. */
 int64_t take_waker(int index);
+/* The connection is another one: it has none yet. */
+void drop_wakers(void);
 
 /* ---- epoll-sets.c ----------------------------------------------------------------------- */
 
@@ -80,6 +106,6 @@ long watch_set(int epfd, uint32_t set, int fd);
 /* ---- upcalls.c -------------------------------------------------------------------------- */
 
 /* Does what the server asks in a slot. */
-void do_upcall(int index);
+void do_upcall(struct io_slot *slot, int index);
 
 #endif

@@ -7,15 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-
-/* Our descriptors sit below this number or the limit, out of the program's way. */
-#define TOP 16384
-/* As many as we expect to have. */
-#define OURS_MAX 256
 
 struct server server = { .socket = -1, .bell = -1 };
 
@@ -24,11 +18,11 @@ struct server server = { .socket = -1, .bell = -1 };
  * `server` is this process's own connection.
  */
 static uint32_t *connected;
+/* The process whose connection `server` is, or was. */
+static int32_t connected_in;
 /* 0 free, 1 taken, 2 taken and somebody waits. A lock of the process that `connecting_in` names. */
 static uint32_t connecting;
 static int32_t connecting_in;
-/* Which descriptors are the library's own. */
-static uint32_t internal[TOP / 32];
 
 static void lock(void)
 {
@@ -48,30 +42,6 @@ static void unlock(void)
 {
 	if (__atomic_exchange_n(&connecting, 0, __ATOMIC_RELEASE) == 2)
 		raw(SYS_futex, &connecting, FUTEX_WAKE_PRIVATE, 1);
-}
-
-int keep_internal(int fd)
-{
-	struct rlimit limit;
-	long top = TOP, moved;
-
-	if (raw(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0 && limit.rlim_cur < (rlim_t)top)
-		top = (long)limit.rlim_cur;
-	moved = raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, top > 4 * OURS_MAX ? top - OURS_MAX : top / 2);
-	if (moved >= 0) {
-		raw(SYS_close, fd);
-		fd = (int)moved;
-	}
-	if (fd < TOP)
-		__atomic_fetch_or(&internal[fd / 32], 1u << fd % 32, __ATOMIC_RELAXED);
-	return fd;
-}
-
-void drop_internal(int fd)
-{
-	if (fd >= 0 && fd < TOP)
-		__atomic_fetch_and(&internal[fd / 32], ~(1u << fd % 32), __ATOMIC_RELAXED);
-	raw(SYS_close, fd);
 }
 
 long receive(int socket, int *fds, size_t count, int flags)
@@ -94,15 +64,21 @@ long receive(int socket, int *fds, size_t count, int flags)
 	return (long)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 }
 
-/* In a forked child: the connection is the parent's. */
-static void drop_inherited(void)
+/*
+ * The connection is the parent's, in a forked child, or its descriptors are gone.
+ * In that case other threads may still look at the region: it stays.
+ */
+static void drop_connection(void)
 {
-	for (int w = 0; w < TOP / 32; w++)
-		while (internal[w])
-			drop_internal(w * 32 + __builtin_ctz(internal[w]));
-	raw(SYS_munmap, server.header, IO_REGION_SIZE);
+	__atomic_store_n(connected, 0, __ATOMIC_RELEASE);
+	end_own(&server.socket);
+	end_own(&server.bell);
+	drop_wakers();
 	server.socket = server.bell = -1;
-	server.header = NULL;
+	if (connected_in != (int32_t)raw(SYS_getpid)) {
+		raw(SYS_munmap, server.header, IO_REGION_SIZE);
+		server.header = NULL;
+	}
 	server.dead = false;
 	drop_slot();
 	forget_all();
@@ -122,7 +98,7 @@ static long connect_now(void)
 		connected = (uint32_t *)page;
 		watch_threads();
 	} else if (server.header) {
-		drop_inherited();
+		drop_connection();
 	}
 	if (snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", door()->folder) >= (int)sizeof address.sun_path)
 		return -ENAMETOOLONG;
@@ -141,16 +117,18 @@ static long connect_now(void)
 	}
 	region = raw(SYS_mmap, NULL, IO_REGION_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
 	raw(SYS_close, fds[0]);
-	server.socket = keep_internal((int)fd);
-	server.bell = keep_internal(fds[1]);
+	make_own((int)fd, &server.socket);
+	make_own(fds[1], &server.bell);
 	if (is_error(region)) {
-		drop_internal(server.socket);
-		drop_internal(server.bell);
+		end_own(&server.socket);
+		end_own(&server.bell);
 		return -ENOMEM;
 	}
 	server.header = (struct io_header *)region;
 	server.slots = (struct io_slot *)(region + IO_PAGE);
 	server.generation++;
+	connected_in = (int32_t)raw(SYS_getpid);
+	take_streams();
 	__atomic_store_n(connected, 1, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -166,11 +144,12 @@ long connect_once(void)
 	uint64_t all = ~0ull, before;
 	long result = 0;
 
-	if (is_connected())
+	if (is_connected() && !has_lost_own())
 		return 0;
+	find_streams();
 	raw(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, 8);
 	lock();
-	if (!is_connected())
+	if (!is_connected() || !are_own_intact())
 		result = connect_now();
 	unlock();
 	raw(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
@@ -184,11 +163,6 @@ bool is_inherited(void)
 	return server.header && !is_connected();
 }
 
-bool is_internal(int fd)
-{
-	return fd >= 0 && fd < TOP && (__atomic_load_n(&internal[fd / 32], __ATOMIC_RELAXED) >> fd % 32 & 1);
-}
-
 long send_fd(int fd, int index)
 {
 	uint32_t tag = (uint32_t)index;
@@ -198,6 +172,8 @@ long send_fd(int fd, int index)
 	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
 	long n;
 
+	if (!is_intact(server.socket))
+		return -EBADF;
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof fd);

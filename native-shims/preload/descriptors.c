@@ -54,17 +54,23 @@ static void set(int fd, uint32_t what, uint64_t inode)
 static uint32_t look(int fd)
 {
 	struct stat st;
-	uint32_t handle;
+	long answer;
 
 	if (fstat_raw(fd, &st) < 0)
 		return 0;
-	if (st.st_dev != door()->memory_dev || st.st_nlink != 0 || !S_ISREG(st.st_mode) || is_internal(fd)) {
+	if (is_internal(fd)) {
+		set(fd, OURS + IO_NO_FILE, 0);
+		return IO_NO_FILE;
+	}
+	if (st.st_dev != door()->memory_dev || st.st_nlink != 0 || !S_ISREG(st.st_mode)) {
 		set(fd, FOREIGN, 0);
 		return 0;
 	}
-	handle = identify(fd);
-	set(fd, handle ? OURS + handle : FOREIGN, st.st_ino);
-	return handle;
+	answer = identify(fd);
+	if (answer < 0)
+		return 0;
+	set(fd, answer ? OURS + (uint32_t)answer : FOREIGN, st.st_ino);
+	return (uint32_t)answer;
 }
 
 static uint32_t handle_slow(int fd, struct entry *e, uint32_t what)
@@ -130,6 +136,11 @@ void forget(int fd)
 void suspect_all(void)
 {
 	__atomic_fetch_add(&epoch, 1, __ATOMIC_RELAXED);
+}
+
+uint16_t descriptor_epoch(void)
+{
+	return __atomic_load_n(&epoch, __ATOMIC_RELAXED);
 }
 
 void forget_all(void)

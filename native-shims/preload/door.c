@@ -12,10 +12,18 @@ const struct door *door(void)
 	return &the_door;
 }
 
+/* A descriptor that the program was started with may be an emulated file, and its stream be used before any call of ours. */
+static bool is_given(int fd)
+{
+	struct stat st;
+
+	return raw(SYS_fstat, fd, &st) == 0 && st.st_dev == the_door.memory_dev && st.st_nlink == 0 && S_ISREG(st.st_mode);
+}
+
 /*
- * Runs before the program. It makes no lasting change to the process: it reads
- * the environment, and removes the mark by which the launcher sees that the
- * library was loaded.
+ * Runs before the program. It makes no lasting change to the process unless its
+ * standard streams are emulated files: it reads the environment, and removes the
+ * mark by which the launcher sees that the library was loaded.
  */
 __attribute__((constructor)) static void find_door(void)
 {
@@ -35,4 +43,8 @@ __attribute__((constructor)) static void find_door(void)
 	the_door.open = true;
 	snprintf(mark, sizeof mark, "%s/unloaded", the_door.folder);
 	raw(SYS_unlinkat, AT_FDCWD, mark, 0);
+	if (is_given(0) || is_given(1) || is_given(2)) {
+		find_streams();
+		take_streams();
+	}
 }

@@ -39,47 +39,44 @@ static bool watches_it(int epfd, const struct watch *w)
 	for (struct watch *w = watches, *end_ = watches + __atomic_load_n(&watches_end, __ATOMIC_ACQUIRE); w < end_; w++)       \
 		if (__atomic_load_n(&w->fd, __ATOMIC_ACQUIRE) > 0)
 
-bool is_watching(int fd)
-{
-	EACH_WATCH(w)
-		if (w->fd == fd)
-			return true;
-	return false;
-}
-
-static void keep(struct watch *w, int fd, uint32_t set, int epfd)
+static void keep(struct watch *w, uint32_t set, int epfd)
 {
 	int end = __atomic_load_n(&watches_end, __ATOMIC_RELAXED);
 
 	w->set = set;
 	w->epfd = epfd;
-	__atomic_store_n(&w->fd, fd, __ATOMIC_RELEASE);
 	while (end <= w - watches &&
 	       !__atomic_compare_exchange_n(&watches_end, &end, (int)(w - watches) + 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
+}
+
+static void drop(struct watch *w)
+{
+	end_own(&w->fd);
+	__atomic_store_n(&w->fd, 0, __ATOMIC_RELEASE);
 }
 
 long watch_set(int epfd, uint32_t set, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = marker(set) };
 	struct watch *w = watches;
-	long result = -ENOSPC;
+	long result;
 	int none = 0;
 
-	fd = keep_internal(fd);
 	while (w < watches + WATCHES && !__atomic_compare_exchange_n(&w->fd, &none, -1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		none = 0;
 		w++;
 	}
-	if (w < watches + WATCHES) {
-		result = raw(SYS_epoll_ctl, epfd, EPOLL_CTL_ADD, fd, &event);
-		if (result == 0) {
-			keep(w, fd, set, epfd);
-			return 0;
-		}
-		__atomic_store_n(&w->fd, 0, __ATOMIC_RELEASE);
+	if (w == watches + WATCHES) {
+		raw(SYS_close, fd);
+		return -ENOSPC;
 	}
-	raw(SYS_close, fd);
+	make_own(fd, &w->fd);
+	result = raw(SYS_epoll_ctl, epfd, EPOLL_CTL_ADD, w->fd, &event);
+	if (result == 0)
+		keep(w, set, epfd);
+	else
+		drop(w);
 	return result;
 }
 
@@ -132,7 +129,7 @@ static int another(const struct watch *w)
 /* A set without a descriptor ends with our read end. */
 static void look_after(struct watch *w)
 {
-	int fd = w->fd, other;
+	int other;
 
 	if (watches_it(w->epfd, w))
 		return;
@@ -141,8 +138,7 @@ static void look_after(struct watch *w)
 		w->epfd = other;
 		return;
 	}
-	if (__atomic_compare_exchange_n(&w->fd, &fd, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		raw(SYS_close, fd);
+	drop(w);
 }
 
 void epoll_closed(int fd)

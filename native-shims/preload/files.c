@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,16 +108,20 @@ EXPORT int creat64(const char *path, mode_t mode)
 	return open64(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
 }
 
+/* For the program, the library's own descriptors are not open. */
+static int not_open(void)
+{
+	errno = EBADF;
+	return -1;
+}
+
 EXPORT int close(int fd)
 {
 	bool told = reports_local() && handle_of(fd);
 	int result;
 
-	if (is_internal(fd)) {
-		/* The program does not know of it, so for the program it is not open. */
-		errno = EBADF;
-		return -1;
-	}
+	if (is_internal(fd))
+		return not_open();
 	forget(fd);
 	result = NEXT(close)(fd);
 	epoll_closed(fd);
@@ -130,7 +133,7 @@ EXPORT int close(int fd)
 EXPORT int dup(int fd)
 {
 	bool is_ours = handle_of(fd) != 0;
-	int result = NEXT(dup)(fd);
+	int result = is_internal(fd) ? not_open() : NEXT(dup)(fd);
 
 	if (result >= 0) {
 		remember_copy(fd, result);
@@ -154,12 +157,18 @@ static int copied(int from, int to, int result)
 EXPORT int dup2(int from, int to)
 {
 	handle_of(from);
+	if (is_internal(from))
+		return not_open();
+	make_way(to);
 	return copied(from, to, NEXT(dup2)(from, to));
 }
 
 EXPORT int dup3(int from, int to, int flags)
 {
 	handle_of(from);
+	if (is_internal(from))
+		return not_open();
+	make_way(to);
 	return copied(from, to, NEXT(dup3)(from, to, flags));
 }
 
@@ -174,8 +183,12 @@ static int control(int fd, int command, long argument, int (*next)(int, int, ...
 	uint32_t handle = handle_of(fd);
 	int result;
 
+	if (is_internal(fd))
+		return not_open();
 	if (handle && !is_about_descriptor(command))
 		return (int)finish(simple_call(IO_FCNTL, fd, handle, command, argument, 0, 0, 0));
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+		make_way((int)argument);
 	result = next(fd, command, argument);
 	if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC)) {
 		remember_copy(fd, result);
@@ -198,33 +211,3 @@ static int control(int fd, int command, long argument, int (*next)(int, int, ...
 
 FCNTL(fcntl)
 FCNTL(fcntl64)
-
-/* Ends of descriptors that the C library makes past us. */
-EXPORT int fclose(FILE *stream)
-{
-	forget(fileno_unlocked(stream));
-	return NEXT(fclose)(stream);
-}
-
-EXPORT FILE *freopen(const char *restrict path, const char *restrict mode, FILE *restrict stream)
-{
-	forget(fileno_unlocked(stream));
-	return NEXT(freopen)(path, mode, stream);
-}
-
-EXPORT int close_range(unsigned int first, unsigned int last, int flags)
-{
-	int result;
-
-	suspect_all();
-	result = NEXT(close_range)(first, last, flags);
-	epolls_changed();
-	return result;
-}
-
-EXPORT void closefrom(int first)
-{
-	suspect_all();
-	NEXT(closefrom)(first);
-	epolls_changed();
-}

@@ -39,10 +39,17 @@ int64_t take_waker(int index)
 
 	if (n < 0)
 		return n;
-	if (wakers[index] > 0 && is_internal(wakers[index]))
-		drop_internal(wakers[index]);
-	wakers[index] = keep_internal(fd);
+	if (wakers[index] > 0)
+		end_own(&wakers[index]);
+	make_own(fd, &wakers[index]);
 	return 0;
+}
+
+void drop_wakers(void)
+{
+	for (int i = 0; i < IO_SLOTS; i++)
+		if (wakers[i] > 0)
+			end_own(&wakers[i]);
 }
 
 static void silence(int waker)

@@ -18,6 +18,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+/* What `handle_of` says of the library's own descriptors. The server knows no such handle, so that every call gets EBADF. */
+#define IO_NO_FILE 0xfffffff0u
+
 #define EXPORT __attribute__((visibility("default")))
 
 /* The function of that name in the next library, looked up once. */
@@ -86,7 +89,9 @@ void remember_foreign(int fd);
 void forget(int fd);
 /* Some descriptor was made, copied or ended out of our sight. */
 void suspect_all(void);
-/* In a forked child: nothing is proved any more. */
+/* Moves on when descriptors were made, copied or ended. */
+uint16_t descriptor_epoch(void);
+/* In a forked child, or after another connection: nothing is proved any more. */
 void forget_all(void);
 
 /* ---- call.c, connection.c: calls to the server -------------------------------------- */
@@ -115,10 +120,8 @@ long simple_call(uint32_t op, int fd, uint32_t handle, int64_t a, int64_t b, int
 uint32_t attach(struct call *call, const void *bytes, size_t length);
 /* Whether we are a forked child that still has the parent's connection, and so knows files by the parent's handles. */
 bool is_inherited(void);
-/* The library's own descriptors. */
-bool is_internal(int fd);
-/* Asks the server what a descriptor is that this process has not proved to hold: its handle, or 0. */
-uint32_t identify(int fd);
+/* Asks the server what a descriptor is that this process has not proved to hold: its handle, 0, or a negative errno. */
+long identify(int fd);
 /* Whether the server wants to hear of calls that it has no part in. */
 bool reports_local(void);
 /* Tells it: text as printf. */
@@ -126,12 +129,30 @@ void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- epoll-sets.c: epoll descriptors with emulated files -------------------------------- */
 
-/* Whether a descriptor is one of those by which we watch sets. */
-bool is_watching(int fd);
 /* A descriptor was closed or replaced: what only it had use for goes, too. */
 void epoll_closed(int fd);
 /* The same for any number of them. */
 void epolls_changed(void);
+
+/* ---- own.c: the library's own descriptors ---------------------------------------------- */
+
+/* Whether a number is one of them: for the program it is not open. */
+bool is_internal(int fd);
+/* The lowest of them from a number on, or -1. */
+int next_internal(int from);
+/* Moves one of them away: the program wants its number. */
+void make_way(int fd);
+
+/* ---- streams.c: the C library's streams ----------------------------------------------- */
+
+/* Finds the tables that streams work by; then they can be made to lead to emulated files. */
+void find_streams(void);
+void take_streams(void);
+
+/* ---- unserved.c ----------------------------------------------------------------------- */
+
+/* Before exec: says in the trace if the program cannot load us. */
+void note_unserved(const char *path);
 
 /* ---- guard.c: memory that may not be there -------------------------------------------- */
 

@@ -1,12 +1,7 @@
 /* New processes and programs: they find the server, too. */
-#include "preload.h"
+#include "environment.h"
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-extern char **environ;
 
 EXPORT pid_t fork(void)
 {
@@ -23,54 +18,9 @@ EXPORT pid_t vfork(void)
 	return fork();
 }
 
-/* What a program started by us must have in its environment. */
-static const char *const needed[] = { IO_ENVIRONMENT "=", "LD_PRELOAD=" };
-#define NEEDED 2
-
-static const char *find(char *const *environment, const char *name)
-{
-	for (; environment && *environment; environment++)
-		if (!strncmp(*environment, name, strlen(name)))
-			return *environment;
-	return NULL;
-}
-
-static char *own[NEEDED];
-
-__attribute__((constructor)) static void keep_environment(void)
-{
-	if (!getenv(IO_ENVIRONMENT))
-		return;
-	for (int i = 0; i < NEEDED; i++) {
-		const char *value = find(environ, needed[i]);
-
-		own[i] = value ? strdup(value) : NULL;
-	}
-}
-
-/*
- * Calls exec with an environment that leads to the server, for programs that pass
- * one of their own making. The copy is on the stack: exec may be called after
- * fork in a threaded program, where there is no heap.
- */
-#define WITH_ENVIRONMENT(given, use)                                                                                    \
-	do {                                                                                                            \
-		size_t n_ = 0, missing_ = 0;                                                                            \
-		while ((given) && (given)[n_])                                                                          \
-			n_++;                                                                                           \
-		char *all_[n_ + NEEDED + 1];                                                                            \
-		for (size_t i_ = 0; i_ < n_; i_++)                                                                      \
-			all_[i_] = (given)[i_];                                                                         \
-		for (int i_ = 0; i_ < NEEDED; i_++)                                                                     \
-			if (own[i_] && !find(given, needed[i_]))                                                        \
-				all_[n_ + missing_++] = own[i_];                                                        \
-		all_[n_ + missing_] = NULL;                                                                             \
-		char *const *environment_ = missing_ ? all_ : (given);                                                  \
-		return use;                                                                                             \
-	} while (0)
-
 EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
+	note_unserved(path);
 	WITH_ENVIRONMENT(envp, NEXT(execve)(path, argv, environment_));
 }
 
@@ -82,6 +32,14 @@ EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
 	WITH_ENVIRONMENT(envp, NEXT(fexecve)(fd, argv, environment_));
+}
+
+/* Not in the headers of older C libraries. */
+int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags);
+
+EXPORT int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
+{
+	WITH_ENVIRONMENT(envp, NEXT(execveat)(dirfd, path, argv, environment_, flags));
 }
 
 EXPORT int execv(const char *path, char *const argv[])

@@ -9,6 +9,20 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+/* Absent from older headers; the same on every machine. */
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
 static inline long raw6(long n, long a, long b, long c, long d, long e, long f)
 {
 #if defined(__x86_64__)

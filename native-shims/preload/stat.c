@@ -250,3 +250,16 @@ EXPORT int access(const char *path, int mode)
 
 	return emulated_path(AT_FDCWD, path, absolute) ? faccessat(AT_FDCWD, absolute, mode, 0) : NEXT(access)(path, mode);
 }
+
+/* Both names of access by the effective user, which the C library does by calls to itself. */
+EXPORT int euidaccess(const char *path, int mode)
+{
+	char absolute[PATH_MAX];
+
+	return emulated_path(AT_FDCWD, path, absolute) ? faccessat(AT_FDCWD, absolute, mode, AT_EACCESS) : NEXT(euidaccess)(path, mode);
+}
+
+EXPORT int eaccess(const char *path, int mode)
+{
+	return euidaccess(path, mode);
+}

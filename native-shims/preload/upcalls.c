@@ -46,9 +46,8 @@ static int64_t up_watch(const struct io_slot *slot)
 	return n < 0 ? n : watch_set((int)slot->args[0], (uint32_t)slot->args[1], fd);
 }
 
-void do_upcall(int index)
+void do_upcall(struct io_slot *slot, int index)
 {
-	struct io_slot *slot = slot_at(index);
 	uint64_t wanted = (uint64_t)slot->args[1];
 
 	switch (slot->up) {

@@ -79,11 +79,11 @@ static bool spin(struct io_slot *slot, uint32_t from)
 	return true;
 }
 
-static bool is_server_gone(void)
+static bool is_server_gone(const struct io_slot *slot)
 {
 	char byte;
 
-	return raw(SYS_recvfrom, server.socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) == 0;
+	return !is_current(slot) || !is_intact(server.socket) || raw(SYS_recvfrom, server.socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) == 0;
 }
 
 /* Waits asleep. False: the server is gone. */
@@ -95,25 +95,24 @@ static bool sleep_until_changed(struct io_slot *slot, uint32_t from)
 	__atomic_store_n(&slot->sleeping, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&slot->state, __ATOMIC_SEQ_CST) == from && alive)
 		if (raw(SYS_futex, &slot->state, FUTEX_WAIT, from, &slice) == -ETIMEDOUT)
-			alive = !is_server_gone();
+			alive = !is_server_gone(slot);
 	__atomic_store_n(&slot->sleeping, 0, __ATOMIC_RELAXED);
 	return alive;
 }
 
 /* The thread is cancelled while it waits: its call ends before it does. */
-static void on_cancel(void *index)
+static void on_cancel(void *slot)
 {
-	end_cancelled_call((int)(intptr_t)index);
+	end_cancelled_call(slot);
 }
 
 /* read(2) and its kind are places where a thread can be cancelled. */
-static bool sleep_cancellably(int index, uint32_t from)
+static bool sleep_cancellably(struct io_slot *slot, uint32_t from)
 {
-	struct io_slot *slot = slot_at(index);
 	bool alive;
 	int type;
 
-	pthread_cleanup_push(on_cancel, (void *)(intptr_t)index);
+	pthread_cleanup_push(on_cancel, slot);
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
 	alive = sleep_until_changed(slot, from);
 	pthread_setcanceltype(type, NULL);
@@ -121,44 +120,37 @@ static bool sleep_cancellably(int index, uint32_t from)
 	return alive;
 }
 
-static void call_server(int index)
+/* Calls the server to a slot, and wakes it if it sleeps. False: that is not possible any more. */
+static bool call_server(struct io_slot *slot, int index, bool *rang)
 {
-	__atomic_fetch_or(&server.header->pending[index / 32], 1u << index % 32, __ATOMIC_SEQ_CST);
-}
-
-/* Whether the server sleeps; then it is woken. */
-static bool ring(void)
-{
+	struct io_header *header = header_of(slot, index);
 	uint64_t one = 1;
 
-	if (!__atomic_load_n(&server.header->server.ring_me, __ATOMIC_SEQ_CST))
-		return false;
-	raw(SYS_write, server.bell, &one, sizeof one);
-	return true;
+	__atomic_fetch_or(&header->pending[index / 32], 1u << index % 32, __ATOMIC_SEQ_CST);
+	*rang = __atomic_load_n(&header->server.ring_me, __ATOMIC_SEQ_CST);
+	if (!*rang)
+		return true;
+	return is_intact(server.bell) && raw(SYS_write, server.bell, &one, sizeof one) >= 0;
 }
 
-bool hand_over(int index, uint32_t state)
+bool hand_over(struct io_slot *slot, int index, uint32_t state, bool *rang)
 {
-	struct io_slot *slot = slot_at(index);
-
 	publish_cpu(slot);
 	__atomic_store_n(&slot->state, state, __ATOMIC_RELEASE);
-	call_server(index);
-	return ring();
+	return call_server(slot, index, rang);
 }
 
-void ask_to_end(int index)
+void ask_to_end(struct io_slot *slot, int index)
 {
-	__atomic_store_n(&slot_at(index)->cancel, 1, __ATOMIC_RELEASE);
-	call_server(index);
-	ring();
+	bool rang;
+
+	__atomic_store_n(&slot->cancel, 1, __ATOMIC_RELEASE);
+	call_server(slot, index, &rang);
 }
 
-bool wait_for_server(int index, uint32_t state, bool rang, bool cancellable)
+bool wait_for_server(struct io_slot *slot, uint32_t state, bool rang, bool cancellable)
 {
-	struct io_slot *slot = slot_at(index);
-
 	if (shares_cpu(slot) ? yield(slot, state, rang ? YIELDS_AFTER_RING : YIELDS) : !rang && spin(slot, state))
 		return true;
-	return cancellable ? sleep_cancellably(index, state) : sleep_until_changed(slot, state);
+	return cancellable ? sleep_cancellably(slot, state) : sleep_until_changed(slot, state);
 }

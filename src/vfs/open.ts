@@ -173,7 +173,7 @@ function mayOpen(task: Task, dentry: Dentry, flags: number, created: boolean): v
 
 /** vfs_open and what comes after it. */
 function openDentry(task: Task, dentry: Dentry, flags: number, created: boolean): MaybeKernel<File> {
-  const file = newFile(task, dentry, flags & ~ONLY_TO_OPEN, dentry.inode.operations);
+  const file = newFile(task, dentry, flags, dentry.inode.operations);
   const truncate = !created && (flags & O_TRUNC) !== 0;
   try {
     const opening = file.ops.open?.(file, task);
@@ -195,9 +195,10 @@ function* opened(opening: Kernel<void>, file: File, task: Task, truncate: boolea
   return ready(file, task, truncate);
 }
 
-/** The driver has said yes; what fails now releases the file. */
+/** The driver has said yes, with all flags before it; what fails now releases the file. */
 function ready(file: File, task: Task, truncate: boolean): File {
   const inode = file.inode as TreeInode;
+  file.flags &= ~ONLY_TO_OPEN;
   try {
     if ((file.flags & O_DIRECT) !== 0 && !inode.canDirect) throw new Errno('EINVAL', `${file.path} has no direct I/O`);
     if (truncate && inode.isType(S_IFREG)) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { compile, hasCompiler, temporaryFolder } from '../support/compiler.ts';
 import { root } from '../support/paths.ts';
-import { runNative } from '../support/run.ts';
+import { runNative, start } from '../support/run.ts';
 
 const folder = temporaryFolder();
 const program = (name: string, ...flags: string[]) =>
@@ -73,7 +73,7 @@ describe.skipIf(!hasCompiler)('ioctopus run', () => {
   test('a program that uses no node finds itself as without us', async () => {
     const path = program('undisturbed');
     const { stdout } = await runNative([path]);
-    const { stdout: plain } = await runNative(['env', '-u', 'IOCTOPUS_DOOR', '-u', 'LD_PRELOAD', path]);
+    const { stdout: plain } = await start(path, []).ended;
     expect(stdout).toBe(plain);
   });
 

@@ -47,7 +47,8 @@ int main(int argc, char **argv)
 	list("/proc/self/task");
 	f = fopen("/proc/self/status", "r");
 	while (f && fgets(line, sizeof line, f))
-		if (!strncmp(line, "Sig", 3) || !strncmp(line, "Shd", 3))
+		/* SigQ counts what is queued for all processes of the user. */
+		if ((!strncmp(line, "Sig", 3) && strncmp(line, "SigQ", 4)) || !strncmp(line, "Shd", 3))
 			fputs(line, stdout);
 	fclose(f);
 	/* The lowest free number is the program's, whatever we hold. */

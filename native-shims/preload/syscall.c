@@ -1,0 +1,136 @@
+/* syscall(2): what we interpose under a name of its own is interposed under its number, too. */
+#include "preload.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int pidfd_getfd(int pidfd, int target, unsigned int flags);
+int close_range(unsigned int first, unsigned int last, int flags);
+
+/* struct open_how of linux/openat2.h, which older headers lack. */
+struct how {
+	uint64_t flags, mode, resolve;
+};
+
+/*
+ * The kernel judges the flags before it looks at the path, and no path is found
+ * when it is empty. Restrictions on the way to a path are left to the kernel,
+ * which knows nothing of ours.
+ */
+static long open_how(int dirfd, const char *path, const struct how *how, size_t size)
+{
+	char absolute[PATH_MAX];
+	struct how wanted;
+	long result;
+
+	if (!emulated_path(dirfd, path, absolute) || read_guarded(&wanted, (uintptr_t)how, sizeof wanted) < sizeof wanted ||
+	    wanted.resolve) {
+		result = raw(SYS_openat2, dirfd, path, how, size);
+		if (result >= 0)
+			forget((int)result);
+		return finish(result);
+	}
+	result = raw(SYS_openat2, AT_FDCWD, "", how, size);
+	return result == -ENOENT ? openat(AT_FDCWD, absolute, (int)wanted.flags, (mode_t)wanted.mode) : finish(result);
+}
+
+#define INT(n) ((int)a[n])
+#define AT(n) ((void *)a[n])
+#define SIZE(n) ((size_t)a[n])
+
+static bool interposed(long number, const long *a, long *result)
+{
+	switch (number) {
+#ifdef SYS_open
+	case SYS_open:
+		*result = open(AT(0), INT(1), (mode_t)a[2]);
+		return true;
+	case SYS_dup2:
+		*result = dup2(INT(0), INT(1));
+		return true;
+#endif
+	case SYS_openat:
+		*result = openat(INT(0), AT(1), INT(2), (mode_t)a[3]);
+		return true;
+	case SYS_openat2:
+		*result = open_how(INT(0), AT(1), AT(2), SIZE(3));
+		return true;
+	case SYS_close:
+		*result = close(INT(0));
+		return true;
+	case SYS_close_range:
+		*result = close_range((unsigned int)a[0], (unsigned int)a[1], INT(2));
+		return true;
+	case SYS_dup:
+		*result = dup(INT(0));
+		return true;
+	case SYS_dup3:
+		*result = dup3(INT(0), INT(1), INT(2));
+		return true;
+	case SYS_fcntl:
+		*result = fcntl(INT(0), INT(1), a[2]);
+		return true;
+	case SYS_read:
+		*result = read(INT(0), AT(1), SIZE(2));
+		return true;
+	case SYS_write:
+		*result = write(INT(0), AT(1), SIZE(2));
+		return true;
+	case SYS_pread64:
+		*result = pread64(INT(0), AT(1), SIZE(2), a[3]);
+		return true;
+	case SYS_pwrite64:
+		*result = pwrite64(INT(0), AT(1), SIZE(2), a[3]);
+		return true;
+	case SYS_lseek:
+		*result = lseek64(INT(0), a[1], INT(2));
+		return true;
+	case SYS_ioctl:
+		*result = ioctl(INT(0), (unsigned long)a[1], a[2]);
+		return true;
+	case SYS_fstat:
+		*result = fstat(INT(0), AT(1));
+		return true;
+	case SYS_newfstatat:
+		*result = fstatat(INT(0), AT(1), AT(2), INT(3));
+		return true;
+	case SYS_statx:
+		*result = statx(INT(0), AT(1), INT(2), (unsigned int)a[3], AT(4));
+		return true;
+	case SYS_mmap:
+		*result = (long)mmap64(AT(0), SIZE(1), INT(2), INT(3), INT(4), a[5]);
+		return true;
+	case SYS_munmap:
+		*result = munmap(AT(0), SIZE(1));
+		return true;
+	case SYS_recvmsg:
+		*result = recvmsg(INT(0), AT(1), INT(2));
+		return true;
+	case SYS_pidfd_getfd:
+		*result = pidfd_getfd(INT(0), INT(1), (unsigned int)a[2]);
+		return true;
+	default:
+		return false;
+	}
+}
+
+EXPORT long syscall(long number, ...)
+{
+	long a[6], result;
+	va_list ap;
+
+	va_start(ap, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (door()->open && interposed(number, a, &result))
+		return result;
+	/* Whatever returns twice, or on another stack, must not return through us. */
+	if (number == SYS_clone || number == SYS_clone3)
+		return NEXT(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	return finish(raw6(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+}
