@@ -1,6 +1,7 @@
 import { Errno } from '../abi/index.ts';
 import { S_IFDIR, S_IFMT, S_ISGID, S_ISUID } from '../abi/uapi/index.ts';
 import { type Credentials, inGroup, isCapable } from './credentials.ts';
+import type { FileLocks } from './file-locks.ts';
 
 /** A moment of the machine's wall clock. */
 export interface Timespec {
@@ -17,6 +18,8 @@ export interface FileSystem {
   readonly magic: number;
   /** st_dev, as makedev(3) packs it. */
   readonly dev: number;
+  /** Which extended attributes it keeps, by how their names begin; none when left out. */
+  readonly xattrs?: readonly string[];
   /** The machine's wall clock. */
   now(): Timespec;
 }
@@ -79,6 +82,12 @@ export class Inode {
   atime: Timespec;
   mtime: Timespec;
   ctime: Timespec;
+  /** Of flock(2) and fcntl(2), from the first on. */
+  locks: FileLocks | undefined;
+  /** Extended attributes by name, from the first on. */
+  xattrs: Map<string, Uint8Array> | undefined;
+  /** RWH_WRITE_LIFE_ of F_SET_RW_HINT. */
+  writeHint = 0;
 
   constructor(fs: FileSystem, attributes: InodeAttributes) {
     this.fs = fs;

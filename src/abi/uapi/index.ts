@@ -2,6 +2,7 @@
 export * from './dma-buf.ts';
 export * from './dma-heap.ts';
 export * from './fcntl.ts';
+export * from './file.ts';
 export * from './fs.ts';
 export * from './limits.ts';
 export * from './mman.ts';
@@ -9,3 +10,5 @@ export * from './poll.ts';
 export * from './signal.ts';
 export * from './stat.ts';
 export * from './sync-file.ts';
+export * from './uio.ts';
+export * from './xattr.ts';

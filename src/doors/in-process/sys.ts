@@ -3,6 +3,8 @@ import {
   AT_FDCWD,
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
+  F_GETFD,
+  iovec,
   MAP_SHARED,
   O_CLOEXEC,
   O_RDONLY,
@@ -243,6 +245,30 @@ export class Sys<M extends Mode> {
     return this.#call('fallocate', [fd, mode, offset, length], () => calls.fallocate(this.#task, fd, mode, offset, length));
   }
 
+  /** flock(2). @param operation LOCK_SH, LOCK_EX or LOCK_UN, with LOCK_NB */
+  flock(fd: number, operation: number): Result<M, number> {
+    return this.#call('flock', [fd, operation], () => calls.flock(this.#task, fd, operation));
+  }
+
+  fstatfs(fd: number): Result<M, calls.Statfs> {
+    return this.#call('fstatfs', [fd], () => calls.fstatfs(this.#task, fd));
+  }
+
+  /** The text of /proc/self/fdinfo/N. */
+  fdinfo(fd: number): Result<M, string> {
+    return this.#call('fdinfo', [fd], () => calls.fdinfo(this.#task, fd, (calls.fcntl(this.#task, fd, F_GETFD, 0) as number) !== 0));
+  }
+
+  /** readlink(2) of /proc/self/fd/N. */
+  fdLink(fd: number): Result<M, string> {
+    return this.#call('readlinkat', [`/proc/self/fd/${fd}`], () => calls.fdLink(this.#task, fd));
+  }
+
+  /** open(2) of /proc/self/fd/N. @returns the new descriptor */
+  reopen(fd: number, flags: number): Result<M, number> {
+    return this.#call('openat', [AT_FDCWD, `/proc/self/fd/${fd}`, flags], () => calls.reopen(this.#task, fd, flags));
+  }
+
   /** getdents(2): every name in an open directory, `.` and `..` included. */
   getdents(fd: number): Result<M, readonly DirectoryEntry[]> {
     return this.#call('getdents', [fd], () => calls.getdents(this.#task, fd));
@@ -296,12 +322,54 @@ export class Sys<M extends Mode> {
 
   /** readv(2) into memory of the task. @returns bytes read */
   readv(fd: number, vectors: readonly IoVector[]): Result<M, number> {
-    return this.#call('readv', [fd, vectors.length], () => calls.read(this.#task, fd, vectors));
+    return this.#vectored('readv', fd, vectors, (at, count) => calls.readv(this.#task, fd, at, count));
   }
 
   /** writev(2) from memory of the task. */
   writev(fd: number, vectors: readonly IoVector[]): Result<M, number> {
-    return this.#call('writev', [fd, vectors.length], () => calls.write(this.#task, fd, vectors));
+    return this.#vectored('writev', fd, vectors, (at, count) => calls.writev(this.#task, fd, at, count));
+  }
+
+  /** preadv2(2); preadv(2) without flags. @param offset undefined for the file's own position */
+  preadv2(fd: number, vectors: readonly IoVector[], offset: number | undefined, flags = 0): Result<M, number> {
+    return this.#vectored('preadv2', fd, vectors, (at, count) => calls.preadv2(this.#task, fd, at, count, offset, flags));
+  }
+
+  pwritev2(fd: number, vectors: readonly IoVector[], offset: number | undefined, flags = 0): Result<M, number> {
+    return this.#vectored('pwritev2', fd, vectors, (at, count) => calls.pwritev2(this.#task, fd, at, count, offset, flags));
+  }
+
+  /** sendfile(2) from the file's own position. */
+  sendfile(outFd: number, inFd: number, count: number): Result<M, number> {
+    return this.#call('sendfile', [outFd, inFd, count], () => calls.sendfile(this.#task, outFd, inFd, 0, count));
+  }
+
+  /** splice(2) at the files' own positions. */
+  splice(inFd: number, outFd: number, length: number, flags = 0): Result<M, number> {
+    return this.#call('splice', [inFd, outFd, length, flags], () => calls.splice(this.#task, inFd, 0, outFd, 0, length, flags));
+  }
+
+  /** copy_file_range(2) at the files' own positions. */
+  copyFileRange(inFd: number, outFd: number, length: number): Result<M, number> {
+    const begin = () => calls.copyFileRange(this.#task, inFd, 0, outFd, 0, length, 0);
+    return this.#call('copy_file_range', [inFd, outFd, length], begin);
+  }
+
+  /** posix_fadvise(2). */
+  fadvise(fd: number, offset: number, length: number, advice: number): Result<M, number> {
+    return this.#call('fadvise64', [fd, offset, length, advice], () => calls.fadvise(this.#task, fd, offset, length, advice));
+  }
+
+  readahead(fd: number): Result<M, number> {
+    return this.#call('readahead', [fd], () => calls.readahead(this.#task, fd));
+  }
+
+  syncFileRange(fd: number, offset: number, length: number, flags: number): Result<M, number> {
+    return this.#call('sync_file_range', [fd, offset, length, flags], () => calls.syncFileRange(this.#task, fd, offset, length, flags));
+  }
+
+  syncfs(fd: number): Result<M, number> {
+    return this.#call('syncfs', [fd], () => calls.syncfs(this.#task, fd));
   }
 
   lseek(fd: number, offset: number, whence: number): Result<M, number> {
@@ -371,6 +439,24 @@ export class Sys<M extends Mode> {
   mprotect(mapping: Pick<Mapping, 'address' | 'length'>, prot: number): Result<M, number> {
     const { address, length } = mapping;
     return this.#call('mprotect', [address, length, prot], () => calls.mprotect(this.#task, address, length, prot));
+  }
+
+  /** mremap(2). @param to where, with MREMAP_FIXED @returns the address that it has then */
+  mremap(mapping: Pick<Mapping, 'address' | 'length'>, length: number, flags = 0, to = 0): Result<M, number> {
+    const { address } = mapping;
+    const begin = () => calls.mremap(this.#task, address, mapping.length, length, flags, to);
+    return this.#call('mremap', [address, mapping.length, length, flags], begin);
+  }
+
+  /** msync(2). @param flags MS_SYNC or MS_ASYNC, MS_INVALIDATE */
+  msync(mapping: Pick<Mapping, 'address' | 'length'>, flags: number): Result<M, number> {
+    const { address, length } = mapping;
+    return this.#call('msync', [address, length, flags], () => calls.msync(this.#task, address, length, flags));
+  }
+
+  madvise(mapping: Pick<Mapping, 'address' | 'length'>, advice: number): Result<M, number> {
+    const { address, length } = mapping;
+    return this.#call('madvise', [address, length, advice], () => calls.madvise(this.#task, address, length, advice));
   }
 
   /** Memory of the task's own, for pointers inside arguments: zero, page aligned, with an unmapped page behind it. No call. */
@@ -472,6 +558,16 @@ export class Sys<M extends Mode> {
 
   #call<T>(name: string, args: readonly unknown[], begin: () => T | Kernel<T>): Result<M, T> {
     return this.#caller.call(name, args, begin, same);
+  }
+
+  /** A call that takes an array of `struct iovec`. */
+  #vectored(name: string, fd: number, vectors: readonly IoVector[], begin: (address: number, count: number) => Kernel<number>) {
+    const room = this.#room(vectors.length * iovec.size);
+    const bytes = this.#space.bytes(room.address, Math.max(room.length, 1));
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    for (const [index, { address, length }] of vectors.entries())
+      iovec.encode(view, index * iovec.size, { iov_base: address, iov_len: length });
+    return this.#caller.call(name, [fd, vectors.length], () => begin(room.address, vectors.length), same, room.free);
   }
 
   /** Memory for an argument of that length until `free` is called. */

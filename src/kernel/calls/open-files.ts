@@ -1,0 +1,63 @@
+/** What /proc/self/fd and /proc/self/fdinfo say of open files (fs/proc/fd.c), and where they lie (fs/statfs.c). */
+import { NAME_MAX, O_CLOEXEC, O_LARGEFILE, O_PATH, PAGE_SIZE } from '../../abi/uapi/index.ts';
+import { finish, type Kernel } from '../colour.ts';
+import type { FileSystem } from '../inode.ts';
+import type { Task } from '../task.ts';
+import { anyFileOf, baseOf } from './lookup.ts';
+
+/** readlink(2) of /proc/self/fd/N. @throws Errno EBADF */
+export function fdLink(task: Task, fd: number): string {
+  return anyFileOf(task, fd).path;
+}
+
+/**
+ * The text of /proc/self/fdinfo/N.
+ *
+ * @param closeOnExec whether the descriptor is, which shows in the flags
+ * @throws Errno EBADF
+ */
+export function fdinfo(task: Task, fd: number, closeOnExec: boolean): string {
+  const file = anyFileOf(task, fd);
+  const flags = (file.flags & ~O_CLOEXEC) | (closeOnExec ? O_CLOEXEC : 0);
+  const { fs, ino } = file.inode;
+  const generic = `pos:\t${file.position}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${fs.dev}\nino:\t${ino}\n`;
+  return generic + ((file.flags & O_PATH) === 0 ? (file.ops.showFdinfo?.(file) ?? '') : '');
+}
+
+/** open(2) of /proc/self/fd/N. @throws Errno EINVAL, EMFILE, EBADF, and as opening again says */
+export function* reopen(task: Task, fd: number, flags: number): Kernel<number> {
+  task.system.vfs.checkOpen('.', flags);
+  const from = anyFileOf(task, fd).get();
+  try {
+    const made = yield* task.files.reserve((flags & O_CLOEXEC) !== 0);
+    try {
+      yield* task.files.fill(made, yield* finish(task.system.vfs.reopen(task, from, (flags & O_PATH) !== 0 ? flags : flags | O_LARGEFILE)));
+      return made;
+    } catch (error) {
+      yield* task.files.cancel(made);
+      throw error;
+    }
+  } finally {
+    from.put();
+  }
+}
+
+/** struct statfs. Blocks are not counted here. */
+export interface Statfs {
+  readonly type: number;
+  readonly bsize: number;
+  readonly namelen: number;
+  readonly fsid: number;
+}
+
+const describe = (fs: FileSystem): Statfs => ({ type: fs.magic, bsize: PAGE_SIZE, namelen: NAME_MAX, fsid: fs.dev });
+
+/** fstatfs(2). @throws Errno EBADF */
+export function fstatfs(task: Task, fd: number): Statfs {
+  return describe(anyFileOf(task, fd).inode.fs);
+}
+
+/** statfs(2). @throws Errno as the walk */
+export function statfs(task: Task, dirfd: number, path: string): Statfs {
+  return describe(task.system.vfs.fileSystem(task, baseOf(task, dirfd, path), path));
+}
