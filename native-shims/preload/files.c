@@ -1,5 +1,6 @@
 /* Opening, copying and closing descriptors. */
 #include "preload.h"
+#include "locks.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -48,11 +49,22 @@ static int opened(int fd, int dirfd, const char *path, int flags, mode_t mode)
 		m_;                                                                                                     \
 	})
 
+/* A path may name a descriptor of ours. */
+#define OPEN_LINKED(path, flags)                                                                                        \
+	do {                                                                                                            \
+		int linked_ = descriptor_link(path), told_ = linked_ < 0 ? descriptor_info(path) : -1;                  \
+		if (linked_ >= 0 && ((flags) & (O_PATH | O_NOFOLLOW)) != (O_PATH | O_NOFOLLOW))                         \
+			return open_link(linked_, flags);                                                               \
+		if (told_ >= 0 && ((flags) & (O_ACCMODE | O_PATH)) == O_RDONLY)                                         \
+			return open_info(told_, flags);                                                                 \
+	} while (0)
+
 #define OPEN(name)                                                                                                      \
 	EXPORT int name(const char *path, int flags, ...)                                                               \
 	{                                                                                                               \
 		char absolute[PATH_MAX];                                                                                \
 		mode_t mode = MODE(flags);                                                                              \
+		OPEN_LINKED(path, flags);                                                                               \
 		if (emulated_path(AT_FDCWD, path, absolute))                                                            \
 			return open_ours(absolute, flags, mode);                                                        \
 		return opened(NEXT(name)(path, flags, mode), AT_FDCWD, path, flags, mode);                              \
@@ -63,6 +75,7 @@ static int opened(int fd, int dirfd, const char *path, int flags, mode_t mode)
 	{                                                                                                               \
 		char absolute[PATH_MAX];                                                                                \
 		mode_t mode = MODE(flags);                                                                              \
+		OPEN_LINKED(path, flags);                                                                               \
 		if (emulated_path(dirfd, path, absolute))                                                               \
 			return open_ours(absolute, flags, mode);                                                        \
 		return opened(NEXT(name)(dirfd, path, flags, mode), dirfd, path, flags, mode);                          \
@@ -119,6 +132,7 @@ EXPORT int close(int fd)
 		errno = EBADF;
 		return -1;
 	}
+	drop_record_locks(fd);
 	forget(fd);
 	result = NEXT(close)(fd);
 	if (told)
@@ -172,8 +186,10 @@ static int control(int fd, int command, long argument, int (*next)(int, int, ...
 	uint32_t handle = handle_of(fd);
 	int result;
 
-	if (handle && !is_about_descriptor(command))
+	if (handle && !is_about_descriptor(command)) {
+		note_record_lock(command);
 		return (int)finish(simple_call(IO_FCNTL, fd, handle, command, argument, 0, 0, 0));
+	}
 	result = next(fd, command, argument);
 	if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC)) {
 		remember_copy(fd, result);

@@ -20,6 +20,8 @@ export interface FileSystem {
   readonly dev: number;
   /** Which extended attributes it keeps, by how their names begin; none when left out. */
   readonly xattrs?: readonly string[];
+  /** Whether statx(2) shows when a file was made. */
+  readonly keepsBirth?: boolean;
   /** The machine's wall clock. */
   now(): Timespec;
 }
@@ -40,6 +42,8 @@ export interface Stat {
   readonly atime: Timespec;
   readonly mtime: Timespec;
   readonly ctime: Timespec;
+  /** When it was made, where the file system remembers; only statx(2) shows it. */
+  readonly btime?: Timespec;
 }
 
 const S_IXGRP = 0o010;
@@ -82,6 +86,7 @@ export class Inode {
   atime: Timespec;
   mtime: Timespec;
   ctime: Timespec;
+  readonly #born: Timespec;
   /** Of flock(2) and fcntl(2), from the first on. */
   locks: FileLocks | undefined;
   /** Extended attributes by name, from the first on. */
@@ -96,7 +101,7 @@ export class Inode {
     this.uid = attributes.uid ?? 0;
     this.gid = attributes.gid ?? 0;
     this.rdev = attributes.rdev ?? 0;
-    this.atime = this.mtime = this.ctime = fs.now();
+    this.atime = this.mtime = this.ctime = this.#born = fs.now();
   }
 
   /** In bytes. */
@@ -133,6 +138,7 @@ export class Inode {
       atime: this.atime,
       mtime: this.mtime,
       ctime: this.ctime,
+      ...(this.fs.keepsBirth === true ? { btime: this.#born } : {}),
     };
   }
 

@@ -7,10 +7,10 @@ export { fadvise, readahead, syncFileRange, syncfs } from './advice.ts';
 export { fchmod, fchown, fstat, futimens } from './attributes.ts';
 export { close, dup, dup2, dup3, fcntl, fileControl, setFileLimit } from './descriptors.ts';
 export { fallocate, fsync, ftruncate, ioctl, lseek, pread, pwrite, read, write } from './io.ts';
-export { dropRecordLocks, flock } from './locks.ts';
+export { flock } from './locks.ts';
 export { madvise, mremap, msync } from './mapped-memory.ts';
 export { type MapRequest, mmap, mprotect, munmap } from './mapping.ts';
-export { fdinfo, fdLink, fstatfs, reopen, type Statfs, statfs } from './open-files.ts';
+export { faccess, fdinfo, fdLink, flush, fstatfs, reopen, type Statfs, statfs, truncateLinked } from './open-files.ts';
 export {
   chdir,
   faccessat,

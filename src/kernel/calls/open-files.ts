@@ -1,8 +1,10 @@
 /** What /proc/self/fd and /proc/self/fdinfo say of open files (fs/proc/fd.c), and where they lie (fs/statfs.c). */
-import { NAME_MAX, O_CLOEXEC, O_LARGEFILE, O_PATH, PAGE_SIZE } from '../../abi/uapi/index.ts';
+import { Errno } from '../../abi/index.ts';
+import { NAME_MAX, O_CLOEXEC, O_LARGEFILE, O_PATH, PAGE_SIZE, S_IFREG } from '../../abi/uapi/index.ts';
 import { finish, type Kernel } from '../colour.ts';
-import type { FileSystem } from '../inode.ts';
+import { type FileSystem, MAY_WRITE } from '../inode.ts';
 import type { Task } from '../task.ts';
+import { dropRecordLocks } from './locks.ts';
 import { anyFileOf, baseOf } from './lookup.ts';
 
 /** readlink(2) of /proc/self/fd/N. @throws Errno EBADF */
@@ -40,6 +42,30 @@ export function* reopen(task: Task, fd: number, flags: number): Kernel<number> {
   } finally {
     from.put();
   }
+}
+
+/** truncate(2) of /proc/self/fd/N. @throws Errno EINVAL, EISDIR, EBADF, EACCES */
+export function truncateLinked(task: Task, fd: number, length: number): number {
+  if (length < 0) throw new Errno('EINVAL', 'the length is negative');
+  const file = anyFileOf(task, fd);
+  if (file.inode.isDirectory) throw new Errno('EISDIR', 'a directory has no length');
+  if (!file.inode.isType(S_IFREG) || file.ops.truncate === undefined) throw new Errno('EINVAL', 'not a regular file');
+  file.inode.permit(task.credentials, MAY_WRITE);
+  file.ops.truncate(file, length);
+  return 0;
+}
+
+/** access(2) of /proc/self/fd/N. @throws Errno EINVAL, EBADF, EACCES */
+export function faccess(task: Task, fd: number, mode: number): number {
+  if ((mode & ~7) !== 0) throw new Errno('EINVAL', 'unknown access bits');
+  anyFileOf(task, fd).inode.permit(task.credentials, mode);
+  return 0;
+}
+
+/** The part of close(2) that a native program's own kernel does not do: record locks end. @throws Errno EBADF */
+export function flush(task: Task, fd: number): number {
+  dropRecordLocks(task, anyFileOf(task, fd));
+  return 0;
 }
 
 /** struct statfs. Blocks are not counted here. */
