@@ -163,15 +163,23 @@ static int copied(int from, int to, int result)
 	return result;
 }
 
+/* What dup2 replaces is closed, if there is something to put there. */
+static void replaced(int from, int to)
+{
+	if (from != to && raw(SYS_fcntl, from, F_GETFD) >= 0)
+		drop_record_locks(to);
+	handle_of(from);
+}
+
 EXPORT int dup2(int from, int to)
 {
-	handle_of(from);
+	replaced(from, to);
 	return copied(from, to, NEXT(dup2)(from, to));
 }
 
 EXPORT int dup3(int from, int to, int flags)
 {
-	handle_of(from);
+	replaced(from, to);
 	return copied(from, to, NEXT(dup3)(from, to, flags));
 }
 

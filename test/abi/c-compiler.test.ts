@@ -35,7 +35,6 @@ const KERNEL_ONLY: Readonly<Record<string, string>> = {
   DMA_BUF_MAGIC: 'not in all versions of linux/magic.h',
   PAGE_SIZE: 'a run-time value in the C library',
   DN_MULTISHOT: 'unsigned in C',
-  UIO_MAXIOV: 'linux/uio.h, which the C library does not include',
   SYNC_FILE_RANGE_MASK: 'the sum of its flags',
   SPLICE_F_ALL: 'linux/splice.h inside the kernel',
   DMA_BUF_NAME_LEN: 'linux/dma-buf.h inside the kernel',
@@ -53,7 +52,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [poll, ['poll.h']],
   [signal, ['signal.h']],
   [stat, ['sys/stat.h', 'linux/magic.h']],
-  [uio, ['sys/uio.h']],
+  [uio, ['linux/uio.h', 'linux/fs.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
   [file, ['sys/file.h']],
 ];

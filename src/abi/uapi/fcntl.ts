@@ -63,7 +63,7 @@ export const F_WRLCK = 1;
 export const F_UNLCK = 2;
 
 /** What fcntl(2) takes for record locks. */
-export const flock = struct('struct flock', { l_type: i16, l_whence: i16, l_start: bigi64, l_len: bigi64, l_pid: i32 });
+export const flock = struct('flock', { l_type: i16, l_whence: i16, l_start: bigi64, l_len: bigi64, l_pid: i32 });
 
 export const FD_CLOEXEC = 1;
 

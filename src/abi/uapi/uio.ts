@@ -4,7 +4,7 @@ import { i64, pointer, struct } from '../layout.ts';
 /** Most pieces that one call may have. */
 export const UIO_MAXIOV = 1024;
 
-export const iovec = struct('struct iovec', { iov_base: pointer, iov_len: i64 });
+export const iovec = struct('iovec', { iov_base: pointer, iov_len: i64 });
 
 export const RWF_HIPRI = 0x01;
 export const RWF_DSYNC = 0x02;

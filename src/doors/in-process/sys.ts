@@ -3,13 +3,14 @@ import {
   AT_FDCWD,
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
-  F_GETFD,
   iovec,
   MAP_SHARED,
   O_CLOEXEC,
   O_RDONLY,
   PROT_READ,
   PROT_WRITE,
+  XATTR_LIST_MAX,
+  XATTR_SIZE_MAX,
 } from '../../abi/uapi/index.ts';
 import {
   type AddressSpace,
@@ -17,6 +18,7 @@ import {
   calls,
   type DirectoryEntry,
   type ExitStatus,
+  type FdTable,
   type IoVector,
   type Kernel,
   type PollEntry,
@@ -71,6 +73,9 @@ export interface PollQuestion {
   readonly fd: number;
   readonly events: number;
 }
+
+/** Pieces of a task's memory, or an array of `struct iovec` that lies there. */
+export type Vectors = readonly IoVector[] | { readonly address: number; readonly count: number };
 
 /** Anything that a call writes: bytes, or text that is written as UTF-8. */
 export type Data = Uint8Array | string;
@@ -250,13 +255,55 @@ export class Sys<M extends Mode> {
     return this.#call('flock', [fd, operation], () => calls.flock(this.#task, fd, operation));
   }
 
+  /** fgetxattr(2). @param room in bytes */
+  fgetxattr(fd: number, name: string, room = XATTR_SIZE_MAX): Result<M, Uint8Array> {
+    const text = this.#filled(utf8.encode(`${name}\0`));
+    const memory = this.allocate(room);
+    return this.#caller.call(
+      'fgetxattr',
+      [fd, name],
+      () => calls.fgetxattr(this.#task, fd, text.address, memory.address, room),
+      (length) => memory.bytes.slice(0, length),
+      () => {
+        this.free(memory);
+        text.free();
+      },
+    );
+  }
+
+  /** fsetxattr(2). @param flags XATTR_CREATE, XATTR_REPLACE */
+  fsetxattr(fd: number, name: string, value: Data, flags = 0): Result<M, number> {
+    const bytes = bytesOf(value);
+    const all = this.#filled(Buffer.concat([bytes, utf8.encode(`${name}\0`)]));
+    const begin = () => calls.fsetxattr(this.#task, fd, all.address + bytes.length, all.address, bytes.length, flags);
+    return this.#caller.call('fsetxattr', [fd, name, flags], begin, same, all.free);
+  }
+
+  /** flistxattr(2). @returns the names */
+  flistxattr(fd: number): Result<M, string[]> {
+    const memory = this.allocate(XATTR_LIST_MAX);
+    return this.#caller.call(
+      'flistxattr',
+      [fd],
+      () => calls.flistxattr(this.#task, fd, memory.address, XATTR_LIST_MAX),
+      (length) => Buffer.from(memory.bytes.subarray(0, length)).toString('latin1').split('\0').slice(0, -1),
+      () => this.free(memory),
+    );
+  }
+
+  fremovexattr(fd: number, name: string): Result<M, number> {
+    const text = this.#filled(utf8.encode(`${name}\0`));
+    return this.#caller.call('fremovexattr', [fd, name], () => calls.fremovexattr(this.#task, fd, text.address), same, text.free);
+  }
+
   fstatfs(fd: number): Result<M, calls.Statfs> {
     return this.#call('fstatfs', [fd], () => calls.fstatfs(this.#task, fd));
   }
 
   /** The text of /proc/self/fdinfo/N. */
   fdinfo(fd: number): Result<M, string> {
-    return this.#call('fdinfo', [fd], () => calls.fdinfo(this.#task, fd, (calls.fcntl(this.#task, fd, F_GETFD, 0) as number) !== 0));
+    const files = this.#task.files as FdTable;
+    return this.#call('fdinfo', [fd], () => calls.fdinfo(this.#task, fd, files.closeOnExec(fd)));
   }
 
   /** readlink(2) of /proc/self/fd/N. */
@@ -321,21 +368,21 @@ export class Sys<M extends Mode> {
   }
 
   /** readv(2) into memory of the task. @returns bytes read */
-  readv(fd: number, vectors: readonly IoVector[]): Result<M, number> {
+  readv(fd: number, vectors: Vectors): Result<M, number> {
     return this.#vectored('readv', fd, vectors, (at, count) => calls.readv(this.#task, fd, at, count));
   }
 
   /** writev(2) from memory of the task. */
-  writev(fd: number, vectors: readonly IoVector[]): Result<M, number> {
+  writev(fd: number, vectors: Vectors): Result<M, number> {
     return this.#vectored('writev', fd, vectors, (at, count) => calls.writev(this.#task, fd, at, count));
   }
 
   /** preadv2(2); preadv(2) without flags. @param offset undefined for the file's own position */
-  preadv2(fd: number, vectors: readonly IoVector[], offset: number | undefined, flags = 0): Result<M, number> {
+  preadv2(fd: number, vectors: Vectors, offset: number | undefined, flags = 0): Result<M, number> {
     return this.#vectored('preadv2', fd, vectors, (at, count) => calls.preadv2(this.#task, fd, at, count, offset, flags));
   }
 
-  pwritev2(fd: number, vectors: readonly IoVector[], offset: number | undefined, flags = 0): Result<M, number> {
+  pwritev2(fd: number, vectors: Vectors, offset: number | undefined, flags = 0): Result<M, number> {
     return this.#vectored('pwritev2', fd, vectors, (at, count) => calls.pwritev2(this.#task, fd, at, count, offset, flags));
   }
 
@@ -561,7 +608,8 @@ export class Sys<M extends Mode> {
   }
 
   /** A call that takes an array of `struct iovec`. */
-  #vectored(name: string, fd: number, vectors: readonly IoVector[], begin: (address: number, count: number) => Kernel<number>) {
+  #vectored(name: string, fd: number, vectors: Vectors, begin: (address: number, count: number) => Kernel<number>) {
+    if ('address' in vectors) return this.#call(name, [fd, vectors.count], () => begin(vectors.address, vectors.count));
     const room = this.#room(vectors.length * iovec.size);
     const bytes = this.#space.bytes(room.address, Math.max(room.length, 1));
     const view = new DataView(bytes.buffer, bytes.byteOffset);

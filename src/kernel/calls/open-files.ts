@@ -2,34 +2,42 @@
 import { Errno } from '../../abi/index.ts';
 import { NAME_MAX, O_CLOEXEC, O_LARGEFILE, O_PATH, PAGE_SIZE, S_IFREG } from '../../abi/uapi/index.ts';
 import { finish, type Kernel } from '../colour.ts';
+import type { File } from '../file.ts';
 import { type FileSystem, MAY_WRITE } from '../inode.ts';
 import type { Task } from '../task.ts';
 import { dropRecordLocks } from './locks.ts';
 import { anyFileOf, baseOf } from './lookup.ts';
 
-/** readlink(2) of /proc/self/fd/N. @throws Errno EBADF */
+/** What a number in /proc/self/fd stands for. @throws Errno ENOENT when it is not open */
+function listed(task: Task, fd: number): File {
+  const file = task.files.at(fd);
+  if (file === undefined) throw new Errno('ENOENT', `descriptor ${fd} is not open`);
+  return file;
+}
+
+/** readlink(2) of /proc/self/fd/N. @throws Errno ENOENT */
 export function fdLink(task: Task, fd: number): string {
-  return anyFileOf(task, fd).path;
+  return listed(task, fd).path;
 }
 
 /**
  * The text of /proc/self/fdinfo/N.
  *
  * @param closeOnExec whether the descriptor is, which shows in the flags
- * @throws Errno EBADF
+ * @throws Errno ENOENT
  */
 export function fdinfo(task: Task, fd: number, closeOnExec: boolean): string {
-  const file = anyFileOf(task, fd);
+  const file = listed(task, fd);
   const flags = (file.flags & ~O_CLOEXEC) | (closeOnExec ? O_CLOEXEC : 0);
   const { fs, ino } = file.inode;
   const generic = `pos:\t${file.position}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${fs.dev}\nino:\t${ino}\n`;
   return generic + ((file.flags & O_PATH) === 0 ? (file.ops.showFdinfo?.(file) ?? '') : '');
 }
 
-/** open(2) of /proc/self/fd/N. @throws Errno EINVAL, EMFILE, EBADF, and as opening again says */
+/** open(2) of /proc/self/fd/N. @throws Errno EINVAL, EMFILE, ENOENT, and as opening again says */
 export function* reopen(task: Task, fd: number, flags: number): Kernel<number> {
   task.system.vfs.checkOpen('.', flags);
-  const from = anyFileOf(task, fd).get();
+  const from = listed(task, fd).get();
   try {
     const made = yield* task.files.reserve((flags & O_CLOEXEC) !== 0);
     try {

@@ -5,7 +5,7 @@
 import { Errno, i64 } from '../../abi/index.ts';
 import { O_APPEND, S_IFDIR, S_IFIFO, S_IFREG, SPLICE_F_ALL } from '../../abi/uapi/index.ts';
 import { finish, type Kernel } from '../colour.ts';
-import { type File, FMODE_PREAD, FMODE_PWRITE, FMODE_READ, FMODE_WRITE, type Position } from '../file.ts';
+import { type File, FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE, FMODE_READ, FMODE_WRITE, type Position } from '../file.ts';
 import type { Task } from '../task.ts';
 import { copyStructFromUser, copyStructToUser, UserBuffer, type UserMemory } from '../user-memory.ts';
 import { fileOf } from './lookup.ts';
@@ -48,6 +48,7 @@ class KernelBytes implements UserMemory {
 
 /** Copies until the count, or the end of the first file. @throws Errno EINVAL when one of the two cannot be spliced */
 function* copyBytes(task: Task, from: File, at: Position, to: File, toAt: Position, count: number): Kernel<number> {
+  if (count === 0) return 0;
   if (from.ops.splice === undefined || from.ops.read === undefined) throw new Errno('EINVAL', 'the file cannot be spliced from');
   let done = 0;
   while (done < count) {
@@ -88,6 +89,7 @@ export function* sendfile(task: Task, outFd: number, inFd: number, offsetAddress
   const to = fileOf(task, outFd);
   if ((to.mode & FMODE_WRITE) === 0) throw new Errno('EBADF', 'not open for writing');
   if (!isPipe(to) && (to.flags & O_APPEND) !== 0) throw new Errno('EINVAL', 'a file that is appended to has no position to write at');
+  if (!isPipe(to) && (from.mode & FMODE_LSEEK) === 0) throw new Errno('EINVAL', 'the file cannot seek');
   return yield* withOffset(task, offsetAddress, from, (at) => copyBytes(task, from, at, to, to, count));
 }
 

@@ -61,10 +61,10 @@ function* vectored(
   const file = fileOf(task, fd).get();
   try {
     if (offset !== undefined && (file.mode & how.positioned) === 0) throw new Errno('ESPIPE', 'the file has no positions');
-    const vectors = yield* importVectors(task, address, count);
     if ((file.mode & how.right) === 0) throw new Errno('EBADF', `not open for ${how.verb}`);
     const operation = how.operation(file);
     if (operation === undefined) throw new Errno('EINVAL', `the file has no ${how.verb}`);
+    const vectors = yield* importVectors(task, address, count);
     const buffer = new UserBuffer(task.memory, vectors);
     if (buffer.remaining === 0) return 0;
     checkFlags(file, flags);
@@ -92,8 +92,8 @@ export function writev(task: Task, fd: number, address: number, count: number): 
  * preadv2(2), and preadv(2) without flags.
  *
  * @param offset in bytes; with preadv2 -1 stands for the file's own position: pass undefined then
- * @throws Errno EINVAL for a negative offset; EBADF; ESPIPE; EINVAL and EFAULT of the pieces; EBADF when not open for reading; EINVAL
- *   for a file that has no read; EOPNOTSUPP for the flags; what the driver says
+ * @throws Errno EINVAL for a negative offset; EBADF; ESPIPE; EBADF when not open for reading; EINVAL for a file that has no read;
+ *   EINVAL and EFAULT of the pieces; EOPNOTSUPP for the flags; what the driver says
  */
 export function preadv2(task: Task, fd: number, address: number, count: number, offset: number | undefined, flags: number): Kernel<number> {
   return vectored(task, fd, READ, address, count, offset, flags);
