@@ -224,6 +224,7 @@ FCNTL(fcntl64)
 /* Ends of descriptors that the C library makes past us. */
 EXPORT int fclose(FILE *stream)
 {
+	drop_record_locks(fileno_unlocked(stream));
 	forget(fileno_unlocked(stream));
 	return NEXT(fclose)(stream);
 }

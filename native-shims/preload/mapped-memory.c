@@ -87,10 +87,10 @@ static int advice_error(const struct mapping *m, int advice)
 	case MADV_FREE:
 	case MADV_DOFORK:
 	case MADV_DODUMP:
-	case MADV_COLD:
-	case MADV_PAGEOUT:
-	case MADV_POPULATE_READ:
-	case MADV_POPULATE_WRITE:
+	case 20 /* MADV_COLD */:
+	case 21 /* MADV_PAGEOUT */:
+	case 22 /* MADV_POPULATE_READ */:
+	case 23 /* MADV_POPULATE_WRITE */:
 	case 24 /* MADV_DONTNEED_LOCKED */:
 	case 25 /* MADV_COLLAPSE */:
 		return EINVAL;

@@ -85,6 +85,8 @@ long hold_inode(int fd, uint64_t inode)
 	return at;
 }
 
+/* The next library's functions are looked up before the lock is taken: looking up may need memory. */
+
 /* ---- mmap, munmap ------------------------------------------------------------------ */
 
 static void *map_ours(int fd, uint32_t handle, void *address, size_t length, int protection, int flags, off_t offset)
@@ -123,17 +125,18 @@ MMAP(mmap64)
 EXPORT int munmap(void *address, size_t length)
 {
 	uintptr_t from = (uintptr_t)address, to = from + ((length + PAGE - 1) & ~(PAGE - 1));
+	__typeof__(&munmap) next = NEXT(munmap);
 	struct mapping *m;
 	uint64_t signals;
 	bool ours;
 	int result;
 
 	if (!may_touch(from, length))
-		return NEXT(munmap)(address, length);
+		return next(address, length);
 	lock_mappings(&signals);
 	m = mapping_from(from);
 	ours = m && m->from < to;
-	result = NEXT(munmap)(address, length);
+	result = next(address, length);
 	if (result == 0)
 		remove_mappings(from, to);
 	unlock_mappings(&signals);
@@ -144,14 +147,15 @@ EXPORT int munmap(void *address, size_t length)
 
 EXPORT int mprotect(void *address, size_t length, int protection)
 {
+	__typeof__(&mprotect) next = NEXT(mprotect);
 	uintptr_t from = (uintptr_t)address;
 	uint64_t signals;
 	int result;
 
 	if (!may_touch(from, length))
-		return NEXT(mprotect)(address, length, protection);
+		return next(address, length, protection);
 	lock_mappings(&signals);
-	result = NEXT(mprotect)(address, length, protection);
+	result = next(address, length, protection);
 	if (result == 0)
 		protect_mappings(from, from + ((length + PAGE - 1) & ~(PAGE - 1)), (uint32_t)protection & 7);
 	unlock_mappings(&signals);

@@ -4,6 +4,9 @@
 #include <sys/mman.h>
 
 #define PAGE 4096ul
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
 
 static uintptr_t round_up(size_t length)
 {
@@ -86,6 +89,7 @@ static void *remap_ours(uintptr_t from, size_t old, size_t new, int flags, uintp
 EXPORT void *mremap(void *address, size_t old_length, size_t new_length, int flags, ...)
 {
 	uintptr_t from = (uintptr_t)address, to, old = round_up(old_length), new = round_up(new_length);
+	__typeof__(&mremap) next = NEXT(mremap);
 	uint64_t signals;
 	void *result;
 	va_list ap;
@@ -94,12 +98,12 @@ EXPORT void *mremap(void *address, size_t old_length, size_t new_length, int fla
 	to = flags & MREMAP_FIXED ? (uintptr_t)va_arg(ap, void *) : 0;
 	va_end(ap);
 	if ((!may_touch(from, old + PAGE) && !(to && may_touch(to, new))) || is_wrong(from, old, new, flags, to))
-		return NEXT(mremap)(address, old_length, new_length, flags, to);
+		return next(address, old_length, new_length, flags, to);
 	lock_mappings(&signals);
 	if (mapping_at(from)) {
 		result = remap_ours(from, old, new, flags, to);
 	} else {
-		result = NEXT(mremap)(address, old_length, new_length, flags, to);
+		result = next(address, old_length, new_length, flags, to);
 		if (result != MAP_FAILED && to)
 			remove_mappings(to, to + new);
 	}
