@@ -52,11 +52,12 @@ static int opened(int fd, int dirfd, const char *path, int flags, mode_t mode)
 /* A path may name a descriptor of ours. */
 #define OPEN_LINKED(path, flags)                                                                                        \
 	do {                                                                                                            \
-		int linked_ = descriptor_link(path), told_ = linked_ < 0 ? descriptor_info(path) : -1;                  \
-		if (linked_ >= 0 && ((flags) & (O_PATH | O_NOFOLLOW)) != (O_PATH | O_NOFOLLOW))                         \
-			return open_link(linked_, flags);                                                               \
-		if (told_ >= 0 && ((flags) & (O_ACCMODE | O_PATH)) == O_RDONLY)                                         \
-			return open_info(told_, flags);                                                                 \
+		bool info_;                                                                                             \
+		int fd_ = descriptor_named(path, &info_);                                                               \
+		if (fd_ >= 0 && !info_ && ((flags) & (O_PATH | O_NOFOLLOW)) != (O_PATH | O_NOFOLLOW))                   \
+			return open_link(fd_, flags);                                                                   \
+		if (fd_ >= 0 && info_ && ((flags) & (O_ACCMODE | O_PATH)) == O_RDONLY)                                  \
+			return open_info(fd_, flags);                                                                   \
 	} while (0)
 
 #define OPEN(name)                                                                                                      \

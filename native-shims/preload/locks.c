@@ -187,9 +187,25 @@ static void to_statvfs(struct statvfs *out, const struct statfs *in)
 		return 0;                                                                                               \
 	}
 
+#define STATVFS(name, type)                                                                                             \
+	EXPORT int name(const char *path, type *out)                                                                    \
+	{                                                                                                               \
+		char absolute[PATH_MAX];                                                                                \
+		int fd = descriptor_link(path);                                                                         \
+		struct statfs s;                                                                                        \
+		if (fd < 0 && !emulated_path(AT_FDCWD, path, absolute))                                                 \
+			return NEXT(name)(path, out);                                                                   \
+		if (statfs_ours(fd, fd < 0 ? 0 : handle_of(fd), fd < 0 ? absolute : NULL, &s) < 0)                      \
+			return -1;                                                                                      \
+		to_statvfs((struct statvfs *)out, &s);                                                                  \
+		return 0;                                                                                               \
+	}
+
 FSTATFS(fstatfs, struct statfs)
 FSTATFS(fstatfs64, struct statfs64)
 STATFS(statfs, struct statfs)
 STATFS(statfs64, struct statfs64)
 FSTATVFS(fstatvfs, struct statvfs)
 FSTATVFS(fstatvfs64, struct statvfs64)
+STATVFS(statvfs, struct statvfs)
+STATVFS(statvfs64, struct statvfs64)

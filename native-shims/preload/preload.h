@@ -74,6 +74,8 @@ bool emulated_link(int dirfd, const char *path, char *out);
 int descriptor_link(const char *path);
 /* The same for /proc/self/fdinfo. */
 int descriptor_info(const char *path);
+/* Both at once. */
+int descriptor_named(const char *path, bool *is_info);
 /* Opens what such a link leads to, or such a text. */
 int open_link(int fd, int flags);
 int open_info(int fd, int flags);

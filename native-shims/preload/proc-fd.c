@@ -54,13 +54,21 @@ static int ours_only(int fd)
 	return fd >= 0 && handle_of(fd) ? fd : -1;
 }
 
-int descriptor_link(const char *path)
+int descriptor_named(const char *path, bool *is_info)
 {
 	const char *rest;
 
+	*is_info = false;
 	if (!may_name_descriptor(path))
 		return -1;
-	rest = path[1] == 'p' ? behind(in_own_folder(path), "fd/") : behind(path, "/dev/fd/");
+	if (path[1] == 'p') {
+		const char *own = in_own_folder(path), *info = behind(own, "fdinfo/");
+
+		*is_info = info != NULL;
+		rest = info ? info : behind(own, "fd/");
+		return rest ? ours_only(whole_number(rest)) : -1;
+	}
+	rest = behind(path, "/dev/fd/");
 	if (rest)
 		return ours_only(whole_number(rest));
 	rest = behind(path, "/dev/std");
@@ -69,11 +77,20 @@ int descriptor_link(const char *path)
 	return ours_only(!strcmp(rest, "in") ? 0 : !strcmp(rest, "out") ? 1 : !strcmp(rest, "err") ? 2 : -1);
 }
 
+int descriptor_link(const char *path)
+{
+	bool is_info;
+	int fd = descriptor_named(path, &is_info);
+
+	return is_info ? -1 : fd;
+}
+
 int descriptor_info(const char *path)
 {
-	const char *rest = may_name_descriptor(path) ? behind(in_own_folder(path), "fdinfo/") : NULL;
+	bool is_info;
+	int fd = descriptor_named(path, &is_info);
 
-	return rest ? ours_only(whole_number(rest)) : -1;
+	return is_info ? fd : -1;
 }
 
 int open_link(int fd, int flags)
