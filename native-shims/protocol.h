@@ -131,6 +131,31 @@ enum io_op {
 	IO_SLEEP,       /* args: nanoseconds */
 	IO_EPOLL_CTL = 30, /* args: epoll descriptor, set or 0, operation, events, data, IO_EPOLL_ flags; answer: 0 */
 	IO_EPOLL_COLLECT,  /* args: epoll descriptor, set, most events, flags, timeout in ms (for traces); answer: io_epoll_event[] in data */
+	IO_VECTOR = 50, /* args: whether it writes, address and number of struct iovec, offset, flags, whether there is an offset */
+	IO_SPLICE,      /* args: enum io_splice, offset addresses in and out, length, flags; data: struct io_end of both */
+	IO_FLOCK,       /* args: operation */
+	IO_ADVISE,      /* args: enum io_advise, then those of the call */
+	IO_STATFS,      /* data: absolute path, or none for the descriptor; answer: f_type, f_bsize, f_namelen, f_fsid in args */
+	IO_SETATTR,     /* args: enum io_setattr, then what to set, AT_ flags last; data: absolute path, or none for the descriptor */
+	IO_XATTR,       /* args: enum io_xattr, addresses of name and value, size, flags */
+	IO_LINK,        /* answer: where /proc/self/fd leads, in data; its length */
+	IO_FDINFO,      /* args: close-on-exec, mappings that this process has; answer: the text, in data; its length */
+	IO_REOPEN,      /* args: flags */
+	IO_FLUSH,       /* the program closes a descriptor: its record locks on the file end */
+	IO_FACCESS,     /* args: mode */
+};
+
+enum io_splice { IO_SENDFILE, IO_SPLICE_PIPE, IO_TEE, IO_VMSPLICE, IO_COPY_RANGE };
+enum io_advise { IO_FADVISE, IO_READAHEAD, IO_SYNC_RANGE, IO_SYNCFS };
+enum io_setattr { IO_CHMOD, IO_CHOWN, IO_UTIMES, IO_TRUNCATE };
+enum io_xattr { IO_GETXATTR, IO_SETXATTR, IO_LISTXATTR, IO_REMOVEXATTR };
+
+/* One end of a call between two files. For one that is not ours: its open flags and st_mode; -1 in `fd` when it is not open. */
+struct io_end {
+	int32_t fd;
+	uint32_t handle;
+	uint32_t flags;
+	uint32_t mode;
 };
 
 /* The epoll descriptor has been sent on the socket: it shows which set it has. */
@@ -145,10 +170,30 @@ enum io_up {
 	IO_UP_INSTALL,  /* args: handle, close-on-exec, inode: receive a descriptor; result: its number */
 	IO_UP_CLOSE,    /* args: descriptor */
 	IO_UP_LOOKUP,   /* args: descriptor; result: its handle; 0 if it is not ours, -EBADF if it is closed */
-	IO_UP_MAP,      /* args: address, length, protection, flags, offset, descriptor or -1: receive one; result: address */
+	/* args: address, length, protection, flags, offset, descriptor or -1: receive one; data: struct io_vma; result: address */
+	IO_UP_MAP,
 	IO_UP_WAKER,    /* receive the eventfd that wakes this slot's thread while the real kernel polls for it */
 	IO_UP_WATCH = 30, /* args: epoll descriptor, set: receive a descriptor and watch it there */
+	IO_UP_RESERVE = 50, /* args: address, length, flags: room for a mapping of several pieces; result: address */
+	IO_UP_UNMAP,    /* args: address, length */
+	IO_UP_HOLD,     /* args: descriptor, inode: keeps the inode by a page that is mapped; result: its address */
 };
+
+/* What the library must know of a mapping that it makes. */
+struct io_vma {
+	/* The file's inode, and the page that keeps it when the mapping itself does not. */
+	uint64_t inode;
+	uint64_t holder;
+	uint32_t flags;
+	uint32_t unused;
+};
+
+#define IO_VMA_SHARED 1
+#define IO_VMA_MAYWRITE 2
+/* It goes on where the piece before ends: Linux would have one mapping. */
+#define IO_VMA_JOINS 4
+/* The file has something to write back: msync is more than an error. */
+#define IO_VMA_FSYNC 8
 
 /*
  * A descriptor sent to the server goes with these four bytes: the number of the
@@ -158,9 +203,9 @@ enum io_up {
 /* A struct stat without the padding and order of any architecture. */
 struct io_stat {
 	uint64_t dev, ino, rdev, size, blocks;
-	uint32_t mode, nlink, uid, gid, blksize, unused;
-	int64_t atime_sec, mtime_sec, ctime_sec;
-	uint32_t atime_nsec, mtime_nsec, ctime_nsec, unused2;
+	uint32_t mode, nlink, uid, gid, blksize, has_btime;
+	int64_t atime_sec, mtime_sec, ctime_sec, btime_sec;
+	uint32_t atime_nsec, mtime_nsec, ctime_nsec, btime_nsec;
 };
 
 /* Wait until something is ready or the time is up; only look; look, and write the slot's waker when something may have become ready. */

@@ -1,5 +1,6 @@
 /* Opening, copying and closing descriptors. */
 #include "preload.h"
+#include "locks.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -47,11 +48,23 @@ static int opened(int fd, int dirfd, const char *path, int flags, mode_t mode)
 		m_;                                                                                                     \
 	})
 
+/* A path may name a descriptor of ours. */
+#define OPEN_LINKED(path, flags)                                                                                        \
+	do {                                                                                                            \
+		bool info_;                                                                                             \
+		int fd_ = descriptor_named(path, &info_);                                                               \
+		if (fd_ >= 0 && !info_ && ((flags) & (O_PATH | O_NOFOLLOW)) != (O_PATH | O_NOFOLLOW))                   \
+			return open_link(fd_, flags);                                                                   \
+		if (fd_ >= 0 && info_ && ((flags) & (O_ACCMODE | O_PATH)) == O_RDONLY)                                  \
+			return open_info(fd_, flags);                                                                   \
+	} while (0)
+
 #define OPEN(name)                                                                                                      \
 	EXPORT int name(const char *path, int flags, ...)                                                               \
 	{                                                                                                               \
 		char absolute[PATH_MAX];                                                                                \
 		mode_t mode = MODE(flags);                                                                              \
+		OPEN_LINKED(path, flags);                                                                               \
 		if (emulated_path(AT_FDCWD, path, absolute))                                                            \
 			return open_ours(absolute, flags, mode);                                                        \
 		return opened(NEXT(name)(path, flags, mode), AT_FDCWD, path, flags, mode);                              \
@@ -62,6 +75,7 @@ static int opened(int fd, int dirfd, const char *path, int flags, mode_t mode)
 	{                                                                                                               \
 		char absolute[PATH_MAX];                                                                                \
 		mode_t mode = MODE(flags);                                                                              \
+		OPEN_LINKED(path, flags);                                                                               \
 		if (emulated_path(dirfd, path, absolute))                                                               \
 			return open_ours(absolute, flags, mode);                                                        \
 		return opened(NEXT(name)(dirfd, path, flags, mode), dirfd, path, flags, mode);                          \
@@ -122,6 +136,7 @@ EXPORT int close(int fd)
 
 	if (is_internal(fd))
 		return not_open();
+	drop_record_locks(fd);
 	forget(fd);
 	result = NEXT(close)(fd);
 	epoll_closed(fd);
@@ -154,21 +169,29 @@ static int copied(int from, int to, int result)
 	return result;
 }
 
+/* What dup2 replaces is closed, if there is something to put there. */
+static void replaced(int from, int to)
+{
+	if (from != to && raw(SYS_fcntl, from, F_GETFD) >= 0)
+		drop_record_locks(to);
+	handle_of(from);
+}
+
 EXPORT int dup2(int from, int to)
 {
-	handle_of(from);
 	if (is_internal(from))
 		return not_open();
 	make_way(to);
+	replaced(from, to);
 	return copied(from, to, NEXT(dup2)(from, to));
 }
 
 EXPORT int dup3(int from, int to, int flags)
 {
-	handle_of(from);
 	if (is_internal(from))
 		return not_open();
 	make_way(to);
+	replaced(from, to);
 	return copied(from, to, NEXT(dup3)(from, to, flags));
 }
 
@@ -185,8 +208,10 @@ static int control(int fd, int command, long argument, int (*next)(int, int, ...
 
 	if (is_internal(fd))
 		return not_open();
-	if (handle && !is_about_descriptor(command))
+	if (handle && !is_about_descriptor(command)) {
+		note_record_lock(command);
 		return (int)finish(simple_call(IO_FCNTL, fd, handle, command, argument, 0, 0, 0));
+	}
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
 		make_way((int)argument);
 	result = next(fd, command, argument);

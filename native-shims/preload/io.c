@@ -1,5 +1,6 @@
 /* Calls on a descriptor: bytes, requests, attributes. */
 #include "preload.h"
+#include "mapping.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -12,6 +13,13 @@
 	uint32_t handle = handle_of(fd);                                                                                \
 	if (handle)                                                                                                     \
 		return finish(simple_call(op, fd, handle, (int64_t)(a), (int64_t)(b), (int64_t)(c), (int64_t)(d), (int64_t)(e)))
+
+/* Of the mapping of a device, /proc/self/mem shows nothing. */
+#define HIDDEN(fd, offset)                                                                                              \
+	if (has_mappings() && is_hidden_memory(fd, offset)) {                                                           \
+		errno = EIO;                                                                                            \
+		return -1;                                                                                              \
+	}
 
 #define ADDRESS(p) (int64_t)(uintptr_t)(p)
 
@@ -30,24 +38,28 @@ EXPORT ssize_t write(int fd, const void *from, size_t length)
 EXPORT ssize_t pread(int fd, void *to, size_t length, off_t offset)
 {
 	ASK(fd, IO_PREAD, ADDRESS(to), length, offset, 0, 0);
+	HIDDEN(fd, offset);
 	return NEXT(pread)(fd, to, length, offset);
 }
 
 EXPORT ssize_t pread64(int fd, void *to, size_t length, off64_t offset)
 {
 	ASK(fd, IO_PREAD, ADDRESS(to), length, offset, 0, 0);
+	HIDDEN(fd, offset);
 	return NEXT(pread64)(fd, to, length, offset);
 }
 
 EXPORT ssize_t pwrite(int fd, const void *from, size_t length, off_t offset)
 {
 	ASK(fd, IO_PWRITE, ADDRESS(from), length, offset, 0, 0);
+	HIDDEN(fd, offset);
 	return NEXT(pwrite)(fd, from, length, offset);
 }
 
 EXPORT ssize_t pwrite64(int fd, const void *from, size_t length, off64_t offset)
 {
 	ASK(fd, IO_PWRITE, ADDRESS(from), length, offset, 0, 0);
+	HIDDEN(fd, offset);
 	return NEXT(pwrite64)(fd, from, length, offset);
 }
 

@@ -75,6 +75,18 @@ bool emulated_link(int dirfd, const char *path, char *out);
 /* By how much the machine's clocks are ahead, in nanoseconds. */
 int64_t warped_ns(void);
 
+/* ---- proc-fd.c: /proc/self/fd and its like ------------------------------------------ */
+
+/* The descriptor of ours whose link in /proc/self/fd, /dev/fd or their like a path is, or -1. */
+int descriptor_link(const char *path);
+/* The same for /proc/self/fdinfo. */
+int descriptor_info(const char *path);
+/* Both at once. */
+int descriptor_named(const char *path, bool *is_info);
+/* Opens what such a link leads to, or such a text. */
+int open_link(int fd, int flags);
+int open_info(int fd, int flags);
+
 /* ---- descriptors.c: which descriptors are ours -------------------------------------- */
 
 /* The handle of an emulated file's descriptor, or 0. A number that is not open is 0. */

@@ -31,6 +31,11 @@ EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
+	/* Only a regular file can be a program. */
+	if (handle_of(fd)) {
+		errno = EACCES;
+		return -1;
+	}
 	WITH_ENVIRONMENT(envp, NEXT(fexecve)(fd, argv, environment_));
 }
 

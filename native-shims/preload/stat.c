@@ -24,10 +24,17 @@ void fill_stat(struct stat *out, const struct io_stat *in)
 	out->st_ctim = (struct timespec){ in->ctime_sec, in->ctime_nsec };
 }
 
+/* Which attributes the kernel knows of any file, and which more of those in a tmpfs. */
+#define ANY_FILE (STATX_ATTR_AUTOMOUNT | STATX_ATTR_MOUNT_ROOT | STATX_ATTR_DAX)
+#define TMPFS_FILE (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP)
+
 static void fill_statx(struct statx *out, const struct io_stat *in)
 {
 	memset(out, 0, sizeof *out);
-	out->stx_mask = STATX_BASIC_STATS;
+	out->stx_mask = STATX_BASIC_STATS | (in->has_btime ? STATX_BTIME : 0);
+	out->stx_attributes_mask = ANY_FILE | (in->has_btime ? TMPFS_FILE : 0);
+	out->stx_btime.tv_sec = in->has_btime ? in->btime_sec : 0;
+	out->stx_btime.tv_nsec = in->has_btime ? in->btime_nsec : 0;
 	out->stx_blksize = in->blksize;
 	out->stx_nlink = in->nlink;
 	out->stx_uid = in->uid;
@@ -66,10 +73,11 @@ static int ask(int fd, uint32_t handle, const char *path, bool follow, struct io
 }
 
 /* Whether the attributes of a path or descriptor are ours to tell; then `*result` and `out` are set. */
-static bool ours(int dirfd, const char *path, int flags, struct io_stat *out, int *result)
+static bool ours(int from, const char *path, int flags, struct io_stat *out, int *result)
 {
 	char absolute[PATH_MAX];
 	uint32_t handle;
+	int dirfd = from;
 
 	if (path && path[0] == 0 && (flags & AT_EMPTY_PATH)) {
 		handle = handle_of(dirfd);
@@ -78,7 +86,11 @@ static bool ours(int dirfd, const char *path, int flags, struct io_stat *out, in
 		*result = ask(dirfd, handle, NULL, true, out);
 		return true;
 	}
-	if (!emulated_path(dirfd, path, absolute))
+	if (!(flags & AT_SYMLINK_NOFOLLOW) && (dirfd = descriptor_link(path)) >= 0) {
+		*result = ask(dirfd, handle_of(dirfd), NULL, true, out);
+		return true;
+	}
+	if (!emulated_path(from, path, absolute))
 		return false;
 	*result = ask(-1, 0, absolute, !(flags & AT_SYMLINK_NOFOLLOW), out);
 	return true;
@@ -232,7 +244,10 @@ EXPORT int faccessat(int dirfd, const char *path, int mode, int flags)
 	char absolute[PATH_MAX];
 	struct call call;
 	long result;
+	int fd = descriptor_link(path);
 
+	if (fd >= 0 && !(flags & AT_SYMLINK_NOFOLLOW))
+		return (int)finish(simple_call(IO_FACCESS, fd, handle_of(fd), mode, 0, 0, 0, 0));
 	if (!emulated_path(dirfd, path, absolute))
 		return NEXT(faccessat)(dirfd, path, mode, flags);
 	if (!begin_call(&call, IO_ACCESS, -1, 0))
@@ -248,6 +263,8 @@ EXPORT int access(const char *path, int mode)
 {
 	char absolute[PATH_MAX];
 
+	if (descriptor_link(path) >= 0)
+		return faccessat(AT_FDCWD, path, mode, 0);
 	return emulated_path(AT_FDCWD, path, absolute) ? faccessat(AT_FDCWD, absolute, mode, 0) : NEXT(access)(path, mode);
 }
 

@@ -89,6 +89,7 @@ static bool go_to_end(int fd, int flags)
 static FILE *fopen_ours(const char *absolute, const char *mode)
 {
 	int flags = flags_of(mode), fd;
+	uint32_t handle;
 	FILE *stream;
 
 	if (flags < 0) {
@@ -98,7 +99,12 @@ static FILE *fopen_ours(const char *absolute, const char *mode)
 	fd = open(absolute, flags, 0666);
 	if (fd < 0)
 		return NULL;
-	stream = go_to_end(fd, flags) ? stream_of(fd, handle_of(fd), mode) : NULL;
+	handle = handle_of(fd);
+	/* What /proc says of a descriptor is a text file of the host. */
+	if (!handle)
+		stream = NEXT(fdopen)(fd, mode);
+	else
+		stream = go_to_end(fd, flags) ? stream_of(fd, handle, mode) : NULL;
 	if (!stream) {
 		int e = errno;
 
@@ -124,8 +130,11 @@ static FILE *opened(FILE *stream, const char *path, const char *mode)
 	EXPORT FILE *name(const char *restrict path, const char *restrict mode)                                         \
 	{                                                                                                               \
 		char absolute[PATH_MAX];                                                                                \
+		bool info;                                                                                              \
 		if (emulated_path(AT_FDCWD, path, absolute))                                                            \
 			return fopen_ours(absolute, mode);                                                              \
+		if (descriptor_named(path, &info) >= 0)                                                                 \
+			return fopen_ours(path, mode);                                                              \
 		return opened(NEXT(name)(path, mode), path, mode);                                                      \
 	}
 

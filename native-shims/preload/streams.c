@@ -188,12 +188,3 @@ void take_streams(void)
 	}
 	taken = true;
 }
-
-EXPORT int isatty(int fd)
-{
-	unsigned char termios[64];
-
-	if (!handle_of(fd))
-		return NEXT(isatty)(fd);
-	return ioctl(fd, TCGETS, termios) == 0;
-}

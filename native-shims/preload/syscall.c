@@ -1,11 +1,14 @@
 /* syscall(2): what we interpose under a name of its own is interposed under its number, too. */
+#include "mapping.h"
 #include "preload.h"
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 int pidfd_getfd(int pidfd, int target, unsigned int flags);
@@ -36,6 +39,24 @@ static long open_how(int dirfd, const char *path, const struct how *how, size_t 
 	}
 	result = raw(SYS_openat2, AT_FDCWD, "", how, size);
 	return result == -ENOENT ? openat(AT_FDCWD, absolute, (int)wanted.flags, (mode_t)wanted.mode) : finish(result);
+}
+
+static long refused(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/* A futex that processes share is known by its page, and nobody may take hold of a device's. */
+static bool is_shared_futex_of_ours(uintptr_t address, int operation)
+{
+	return !(operation & FUTEX_PRIVATE_FLAG) && has_mappings() && is_mapped(address);
+}
+
+/* A file that is not a regular one is no program. */
+static bool executes_ours(int fd, const char *path, int flags)
+{
+	return (flags & AT_EMPTY_PATH) && is_string(path, 1) && handle_of(fd);
 }
 
 #define INT(n) ((int)a[n])
@@ -85,6 +106,32 @@ static bool interposed(long number, const long *a, long *result)
 		return true;
 	case SYS_pwrite64:
 		*result = pwrite64(INT(0), AT(1), SIZE(2), a[3]);
+		return true;
+	case SYS_readv:
+		*result = readv(INT(0), AT(1), INT(2));
+		return true;
+	case SYS_writev:
+		*result = writev(INT(0), AT(1), INT(2));
+		return true;
+	case SYS_fadvise64:
+		if (!handle_of(INT(0)))
+			return false;
+		*result = finish(-posix_fadvise(INT(0), a[1], a[2], INT(3)));
+		return true;
+	case SYS_futex:
+		if (!is_shared_futex_of_ours((uintptr_t)a[0], INT(1)))
+			return false;
+		*result = refused(EFAULT);
+		return true;
+	case SYS_execveat:
+		if (!executes_ours(INT(0), AT(1), INT(4)))
+			return false;
+		*result = refused(EACCES);
+		return true;
+	case SYS_finit_module:
+		if (!handle_of(INT(0)))
+			return false;
+		*result = refused(EINVAL);
 		return true;
 	case SYS_lseek:
 		*result = lseek64(INT(0), a[1], INT(2));

@@ -1,5 +1,6 @@
 /* What the server asks of a thread that waits for it. */
 #include "client.h"
+#include "mapping.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,7 +33,7 @@ static int64_t up_map(const struct io_slot *slot)
 		if (n < 0)
 			return n;
 	}
-	result = raw(SYS_mmap, slot->args[0], slot->args[1], slot->args[2], slot->args[3], fd, slot->args[4]);
+	result = map_noted(slot->args, fd, (const struct io_vma *)slot->data);
 	if (slot->args[5] < 0)
 		raw(SYS_close, fd);
 	return result;
@@ -78,6 +79,15 @@ void do_upcall(struct io_slot *slot, int index)
 		break;
 	case IO_UP_WATCH:
 		slot->result = up_watch(slot);
+		break;
+	case IO_UP_RESERVE:
+		slot->result = reserve_noted((uintptr_t)slot->args[0], (size_t)slot->args[1], (int)slot->args[2]);
+		break;
+	case IO_UP_UNMAP:
+		slot->result = unmap_noted((uintptr_t)slot->args[0], (size_t)slot->args[1]);
+		break;
+	case IO_UP_HOLD:
+		slot->result = hold_inode((int)slot->args[0], (uint64_t)slot->args[1]);
 		break;
 	default:
 		slot->result = -ENOSYS;

@@ -4,6 +4,7 @@ export { type FlagNames, flagFormatter } from './flags.ts';
 export { formatIoc, IOC_NONE, IOC_READ, IOC_SIZE_MAX, IOC_WRITE, ioc, iocDirection, iocNr, iocSize, iocType } from './ioc.ts';
 export {
   array,
+  bigi64,
   bigu64,
   chars,
   type Decoded,

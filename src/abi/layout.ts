@@ -162,6 +162,8 @@ export const i64 = new Scalar<number, number | bigint>(
 );
 export const bigu64 = new Scalar<bigint, number | bigint>('__u64', 8, (at) => `v.getBigUint64(${at}, true)`, encode64);
 
+export const bigi64 = new Scalar<bigint, number | bigint>('__s64', 8, (at) => `v.getBigInt64(${at}, true)`, encode64);
+
 const hexadecimal = (value: number) => `0x${value.toString(16)}`;
 /** A user address. */
 export const pointer = u64.shownAs((address) => (address === 0 ? 'NULL' : hexadecimal(address)));

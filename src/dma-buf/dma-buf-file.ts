@@ -56,7 +56,7 @@ export const dmaBufOperations: FileOperations<DmaBuf<any>> = {
   showFdinfo(file) {
     const { size, exporterName, name } = file.private;
     const named = name === undefined ? '' : `name:\t${name}\n`;
-    return `size:\t${size}\ncount:\t${file.count}\nexp_name:\t${exporterName}\n${named}`;
+    return `size:\t${size}\ncount:\t${file.holders}\nexp_name:\t${exporterName}\n${named}`;
   },
 
   ...ioctls<DmaBuf<any>>(

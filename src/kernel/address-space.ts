@@ -62,6 +62,16 @@ class Area implements Tracked {
   }
 }
 
+/** A stretch of mapped memory, for calls that look at what there is. */
+export interface MappedPiece {
+  readonly start: number;
+  readonly end: number;
+  /** The mapping of a file that it belongs to; undefined for anonymous memory. */
+  readonly vma: Vma | undefined;
+  /** Where the whole area ends. */
+  readonly areaEnd: number;
+}
+
 const roundUp = (bytes: number) => Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
 
 /**
@@ -208,6 +218,34 @@ export class AddressSpace implements UserMemory {
       if ((protection & PROT_WRITE) !== 0 && !writable) throw new Errno('EACCES', 'the file is not open for writing');
       return area.part(area.start, area.end, protection);
     });
+  }
+
+  /** What is mapped in [start, end), in order, each piece cut to it. */
+  *pieces(start: number, end: number): Iterable<MappedPiece> {
+    for (let index = this.#firstEndingAfter(start); index < this.#areas.length; index++) {
+      const area = this.#areas[index] as Area;
+      if (area.start >= end) break;
+      yield { start: Math.max(area.start, start), end: Math.min(area.end, end), vma: area.vma, areaEnd: area.end };
+    }
+  }
+
+  /** Puts one piece of memory, which may become longer when it is anonymous, somewhere else. @returns where it is then */
+  move(start: number, length: number, newLength: number, to: number | undefined): number {
+    const area = this.#areas[this.#firstEndingAfter(start)] as Area;
+    const target = to ?? this.#mappingNext;
+    if (to === undefined) this.#mappingNext += newLength + PAGE_SIZE;
+    const part = area.part(start, start + Math.min(length, newLength));
+    let { content } = part;
+    if (content instanceof Uint8Array) {
+      const grown = new Uint8Array(newLength);
+      grown.set(content);
+      content = grown;
+    }
+    const moved = new Area(target, target + newLength, part.protection, content, part.vma);
+    this.unmap(target, newLength);
+    this.#insert(moved);
+    this.unmap(start, length);
+    return target;
   }
 
   /** What fork(2) gives the child: shared mappings stay shared, everything else is copied. */

@@ -46,6 +46,8 @@ export interface FileOperations<P = any> {
   readonly poll?: (file: File<P>, table: PollTable) => MaybeKernel<number>;
   /** Fills in `vma.backing`. */
   readonly mmap?: (file: File<P>, vma: Vma, task: Task) => MaybeKernel<void>;
+  /** Whether its read and write operations serve splice(2) and its like, too: splice_read and splice_write. */
+  readonly splice?: true;
   readonly fsync?: (file: File<P>) => MaybeKernel<void>;
   readonly truncate?: (file: File<P>, length: number) => void;
   readonly allocate?: (file: File<P>, mode: number, offset: number, length: number) => void;
@@ -83,6 +85,8 @@ export interface FileDescription<P> {
    * such a file out as that memory.
    */
   readonly memory?: MemoryObject;
+  /** What a file opened with O_PATH keeps alive, when that is more than its inode. A reference of its own. */
+  readonly pins?: File;
 }
 
 /** OPEN_FMODE of linux/fs.h: access mode 3 is neither readable nor writable. */
@@ -110,7 +114,10 @@ export class File<P = any> extends Counted {
   readonly memory: MemoryObject | undefined;
   /** Most files never have one. */
   watches: Set<FileWatch> | undefined;
+  /** Set by a door that keeps one reference for holders outside: how many there are beyond that one. */
+  holdersOutside: (() => number) | undefined;
   readonly #path: () => string;
+  readonly #pins: File | undefined;
 
   constructor(system: System, description: FileDescription<P>) {
     super();
@@ -127,6 +134,7 @@ export class File<P = any> extends Counted {
     this.private = description.private as P;
     this.#path = description.path;
     this.memory = description.memory;
+    this.#pins = description.pins?.get();
     system.ledger.add(this);
   }
 
@@ -135,9 +143,16 @@ export class File<P = any> extends Counted {
     return this.#path();
   }
 
+  /** file_count: descriptors, mappings, messages in flight, kernel users. */
+  get holders(): number {
+    return this.count + (this.holdersOutside?.() ?? 0);
+  }
+
   protected released(): void {
     this.system.ledger.remove(this);
     if (this.watches !== undefined) for (const watch of [...this.watches]) watch.fileReleased();
+    this.inode.locks?.dropFile(this);
+    this.#pins?.put();
     if ((this.mode & FMODE_PATH) !== 0 || (this.mode & FMODE_OPENED) === 0) return;
     const release = this.ops.release?.(this);
     if (isKernel(release as MaybeKernel<void>)) this.system.defer(`release of ${this.path}`, release as Kernel<void>);

@@ -1,6 +1,7 @@
 import { Errno } from '../abi/index.ts';
 import { S_IFDIR, S_IFMT, S_ISGID, S_ISUID } from '../abi/uapi/index.ts';
 import { type Credentials, inGroup, isCapable } from './credentials.ts';
+import type { FileLocks } from './file-locks.ts';
 
 /** A moment of the machine's wall clock. */
 export interface Timespec {
@@ -17,6 +18,10 @@ export interface FileSystem {
   readonly magic: number;
   /** st_dev, as makedev(3) packs it. */
   readonly dev: number;
+  /** Which extended attributes it keeps, by how their names begin; none when left out. */
+  readonly xattrs?: readonly string[];
+  /** Whether statx(2) shows when a file was made. */
+  readonly keepsBirth?: boolean;
   /** The machine's wall clock. */
   now(): Timespec;
 }
@@ -37,6 +42,8 @@ export interface Stat {
   readonly atime: Timespec;
   readonly mtime: Timespec;
   readonly ctime: Timespec;
+  /** When it was made, where the file system remembers; only statx(2) shows it. */
+  readonly btime?: Timespec;
 }
 
 const S_IXGRP = 0o010;
@@ -79,6 +86,13 @@ export class Inode {
   atime: Timespec;
   mtime: Timespec;
   ctime: Timespec;
+  readonly #born: Timespec;
+  /** Of flock(2) and fcntl(2), from the first on. */
+  locks: FileLocks | undefined;
+  /** Extended attributes by name, from the first on. */
+  xattrs: Map<string, Uint8Array> | undefined;
+  /** RWH_WRITE_LIFE_ of F_SET_RW_HINT. */
+  writeHint = 0;
 
   constructor(fs: FileSystem, attributes: InodeAttributes) {
     this.fs = fs;
@@ -87,7 +101,7 @@ export class Inode {
     this.uid = attributes.uid ?? 0;
     this.gid = attributes.gid ?? 0;
     this.rdev = attributes.rdev ?? 0;
-    this.atime = this.mtime = this.ctime = fs.now();
+    this.atime = this.mtime = this.ctime = this.#born = fs.now();
   }
 
   /** In bytes. */
@@ -124,6 +138,7 @@ export class Inode {
       atime: this.atime,
       mtime: this.mtime,
       ctime: this.ctime,
+      ...(this.fs.keepsBirth === true ? { btime: this.#born } : {}),
     };
   }
 

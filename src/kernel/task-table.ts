@@ -98,7 +98,12 @@ export class TaskTable {
     if (!this.#byPid.delete(task.pid)) return;
     if (task.isTracked) this.#system.ledger.remove(task);
     const shared = [...this.#byPid.values()].some((other) => other.files === task.files);
-    if (!shared && task.files instanceof FdTable) for (const [fd] of [...task.files.entries()]) task.files.remove(fd).put();
+    if (!shared && task.files instanceof FdTable) {
+      for (const [fd, file] of [...task.files.entries()]) {
+        file.inode.locks?.dropOwner(task.lockOwner);
+        task.files.remove(fd).put();
+      }
+    }
     if (!shared) task.space?.clear();
     // Nobody is left to do what the last close put off.
     if (this.#system.hasDeferred) this.#system.scheduler.spawn(`the end of ${task.describe()}`, undefined, this.#system.doDeferred());

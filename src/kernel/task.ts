@@ -2,6 +2,7 @@ import { type AnyRequest, formatIoc } from '../abi/index.ts';
 import { AddressSpace } from './address-space.ts';
 import type { Credentials } from './credentials.ts';
 import type { Descriptors } from './fd-table.ts';
+import type { LockOwner } from './file-locks.ts';
 import type { Tracked } from './ledger.ts';
 import { Signals } from './signal.ts';
 import type { System } from './system.ts';
@@ -20,6 +21,8 @@ export interface TaskDescription {
   readonly memory: UserMemory;
   readonly fs: FsContext;
   readonly parent?: Task;
+  /** Who its record locks belong to; its descriptors when left out. */
+  readonly lockOwner?: LockOwner;
   /** Whether it is a leak when it has not ended at shutdown; true when left out. */
   readonly isTracked?: boolean;
 }
@@ -67,6 +70,7 @@ export class Task implements Tracked {
   readonly fs: FsContext;
   readonly parent: Task | undefined;
   readonly isTracked: boolean;
+  readonly lockOwner: LockOwner;
   readonly signals = new Signals();
   /** The call in progress, for messages: its name, first argument and the one that says most. */
   callName = '';
@@ -84,6 +88,7 @@ export class Task implements Tracked {
     this.space = description.memory instanceof AddressSpace ? description.memory : undefined;
     this.fs = description.fs;
     this.parent = description.parent;
+    this.lockOwner = description.lockOwner ?? description.files;
     this.isTracked = description.isTracked ?? true;
   }
 

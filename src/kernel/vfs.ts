@@ -1,7 +1,7 @@
 import type { MaybeKernel } from './colour.ts';
 import type { NodeMaker } from './devices.ts';
 import type { File } from './file.ts';
-import type { Stat, Timespec } from './inode.ts';
+import type { FileSystem, Stat, Timespec } from './inode.ts';
 import type { Task } from './task.ts';
 
 /** Where a path begins: a directory's open file, or the task's working directory. */
@@ -19,6 +19,10 @@ export interface Vfs extends NodeMaker {
   checkOpen(path: string, flags: number): void;
   /** open(2), O_CREAT and its like included. @param mode of a new file, before the umask */
   open(task: Task, base: Base, path: string, flags: number, mode: number): MaybeKernel<File>;
+  /** Opens what an open file's link in /proc/self/fd leads to. */
+  reopen(task: Task, file: File, flags: number): MaybeKernel<File>;
+  /** Where a file lies. */
+  fileSystem(task: Task, base: Base, path: string): FileSystem;
   stat(task: Task, base: Base, path: string, followLast: boolean): Stat;
   access(task: Task, base: Base, path: string, mask: number): void;
   readlink(task: Task, base: Base, path: string): string;

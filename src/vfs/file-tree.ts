@@ -20,7 +20,7 @@ import { Dentry } from './dentry.ts';
 import { Devtmpfs } from './devtmpfs.ts';
 import { MemfsStorage } from './memfs-storage.ts';
 import * as names from './names.ts';
-import { checkOpen, open } from './open.ts';
+import { checkOpen, open, reopen } from './open.ts';
 import { StoredTmpfs } from './stored-tmpfs.ts';
 import { type Directory, Symlink } from './tree-inode.ts';
 import { Walk } from './walk.ts';
@@ -102,6 +102,10 @@ export class FileTree implements Vfs {
     return open(this.#root, task, base, path, flags, mode);
   }
 
+  reopen(task: Task, file: File, flags: number): MaybeKernel<File> {
+    return reopen(task, file, flags);
+  }
+
   stat(task: Task, base: Base, path: string, followLast: boolean): Stat {
     return this.#lookup(task, base, path, followLast).inode.stat();
   }
@@ -140,6 +144,10 @@ export class FileTree implements Vfs {
 
   rename(task: Task, fromBase: Base, from: string, toBase: Base, to: string): void {
     names.rename(this.#root, task, fromBase, from, toBase, to);
+  }
+
+  fileSystem(task: Task, base: Base, path: string): FileSystem {
+    return this.#lookup(task, base, path, true).inode.fs;
   }
 
   chmod(task: Task, base: Base, path: string, mode: number): void {

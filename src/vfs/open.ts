@@ -27,6 +27,7 @@ import {
   File,
   FMODE_PREAD,
   FMODE_PWRITE,
+  type Inode,
   isKernel,
   type Kernel,
   MAY_EXEC,
@@ -35,7 +36,7 @@ import {
   type MaybeKernel,
   type Task,
 } from '../kernel/index.ts';
-import { Dentry, setDentry } from './dentry.ts';
+import { Dentry, dentryOf, setDentry } from './dentry.ts';
 import { newInode } from './rules.ts';
 import { Symlink, type TreeInode } from './tree-inode.ts';
 import { checkPath, Walk } from './walk.ts';
@@ -163,12 +164,16 @@ function openTemporary(walk: Walk, task: Task, base: Base, path: string, flags: 
 function mayOpen(task: Task, dentry: Dentry, flags: number, created: boolean): void {
   const { inode } = dentry;
   if (inode instanceof Symlink) throw new Errno('ELOOP', `${dentry.path} is a symlink`);
-  const access = created ? 0 : (ACCESS[flags & O_ACCMODE] as number) | ((flags & O_TRUNC) !== 0 ? MAY_WRITE : 0);
-  if (dentry.isDirectory && (access & MAY_WRITE) !== 0) throw new Errno('EISDIR', `${dentry.path} is a directory`);
+  const access = created ? 0 : accessOf(flags);
+  mayOpenInode(task, inode, flags, dentry.path, access);
+}
+
+const accessOf = (flags: number) => (ACCESS[flags & O_ACCMODE] as number) | ((flags & O_TRUNC) !== 0 ? MAY_WRITE : 0);
+
+function mayOpenInode(task: Task, inode: Inode, flags: number, path: string, access = accessOf(flags)): void {
+  if (inode.isDirectory && (access & MAY_WRITE) !== 0) throw new Errno('EISDIR', `${path} is a directory`);
   inode.permit(task.credentials, access);
-  if ((flags & O_NOATIME) !== 0 && !inode.isOwnedBy(task.credentials)) {
-    throw new Errno('EPERM', `${dentry.path} belongs to somebody else`);
-  }
+  if ((flags & O_NOATIME) !== 0 && !inode.isOwnedBy(task.credentials)) throw new Errno('EPERM', `${path} belongs to somebody else`);
 }
 
 /** vfs_open and what comes after it. */
@@ -217,4 +222,26 @@ function newFile(task: Task, dentry: Dentry, flags: number, ops: File['ops']): F
   const file = new File(task.system, { ops, inode: dentry.inode, flags, mode, path: () => dentry.path });
   setDentry(file, dentry);
   return file;
+}
+
+/**
+ * Opening the link in /proc/self/fd of an open file: what has a name is opened anew, what has none cannot be (`no_open`).
+ *
+ * @throws Errno EINVAL for flags that contradict each other; EEXIST; ELOOP; EISDIR; ENOTDIR; EACCES; ENXIO; as {@link open}
+ */
+export function reopen(task: Task, file: File, given: number): MaybeKernel<File> {
+  const flags = checkedFlags(given);
+  const dentry = dentryOf(file);
+  const directory = file.inode.isDirectory;
+  if ((flags & O_CREAT) !== 0 && (flags & O_EXCL) !== 0) throw new Errno('EEXIST', 'the link exists');
+  if ((flags & O_NOFOLLOW) !== 0) throw new Errno('ELOOP', 'it is a link');
+  if ((flags & O_CREAT) !== 0 && directory) throw new Errno('EISDIR', `${file.path} is a directory`);
+  if ((flags & O_DIRECTORY) !== 0 && !directory) throw new Errno('ENOTDIR', `${file.path} is not a directory`);
+  if ((flags & O_PATH) !== 0) {
+    if (dentry !== undefined) return newFile(task, dentry, flags, {});
+    return new File(task.system, { ops: {}, inode: file.inode, flags, path: () => file.path, pins: file });
+  }
+  mayOpenInode(task, file.inode, flags, file.path);
+  if (dentry === undefined) throw new Errno('ENXIO', `${file.path} cannot be opened again`);
+  return openDentry(task, dentry, flags, false);
 }

@@ -170,6 +170,8 @@ const operations: FileOperations = {
     return position;
   },
 
+  splice: true,
+
   fsync() {},
 
   truncate(file, length) {

@@ -14,6 +14,8 @@ const SHORT_TARGET_MAX = 128;
 /** A file system in memory, as far as all of them are alike: mm/shmem.c. */
 export abstract class Tmpfs implements FileSystem {
   abstract readonly type: string;
+  readonly keepsBirth = true;
+  readonly xattrs = ['trusted.', 'security.', 'user.'];
   readonly magic = TMPFS_MAGIC;
   readonly dev: number;
   protected readonly storage: Storage;

@@ -7,6 +7,7 @@ import * as dmaBuf from '../../src/abi/uapi/dma-buf.ts';
 import * as dmaHeap from '../../src/abi/uapi/dma-heap.ts';
 import * as eventpoll from '../../src/abi/uapi/eventpoll.ts';
 import * as fcntl from '../../src/abi/uapi/fcntl.ts';
+import * as file from '../../src/abi/uapi/file.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
@@ -14,6 +15,8 @@ import * as poll from '../../src/abi/uapi/poll.ts';
 import * as signal from '../../src/abi/uapi/signal.ts';
 import * as stat from '../../src/abi/uapi/stat.ts';
 import * as syncFile from '../../src/abi/uapi/sync-file.ts';
+import * as uio from '../../src/abi/uapi/uio.ts';
+import * as xattr from '../../src/abi/uapi/xattr.ts';
 import * as protocol from '../../src/doors/preload/protocol.ts';
 import { compile, preprocess, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
 import { root } from '../support/paths.ts';
@@ -33,6 +36,8 @@ const KERNEL_ONLY: Readonly<Record<string, string>> = {
   DMA_BUF_MAGIC: 'not in all versions of linux/magic.h',
   PAGE_SIZE: 'a run-time value in the C library',
   DN_MULTISHOT: 'unsigned in C',
+  SYNC_FILE_RANGE_MASK: 'the sum of its flags',
+  SPLICE_F_ALL: 'linux/splice.h inside the kernel',
   DMA_BUF_NAME_LEN: 'linux/dma-buf.h inside the kernel',
 };
 
@@ -43,12 +48,15 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [syncFile, ['linux/sync_file.h']],
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
-  [fs, ['unistd.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
+  [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
   [limits, ['linux/limits.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
   [poll, ['poll.h']],
   [signal, ['signal.h']],
   [stat, ['sys/stat.h', 'linux/magic.h']],
+  [uio, ['linux/uio.h', 'linux/fs.h']],
+  [xattr, ['sys/xattr.h', 'linux/limits.h']],
+  [file, ['sys/file.h']],
 ];
 
 /** Macros and structs that some headers define. */

@@ -29,6 +29,8 @@ export function start(
   child.stderr.on('data', (data: Buffer) => {
     stderr += data.toString('latin1');
   });
+  // A program may end without reading all of it.
+  child.stdin.on('error', () => {});
   child.stdin.end(settings.input ?? '');
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);

@@ -1,5 +1,6 @@
 /** linux/fcntl.h, asm-generic/fcntl.h: x86-64's numbers. arm64 differs in O_DIRECTORY, O_NOFOLLOW, O_DIRECT and O_LARGEFILE. */
 import { flagFormatter } from '../flags.ts';
+import { bigi64, i16, i32, struct } from '../layout.ts';
 
 export const O_ACCMODE = 0o3;
 export const O_RDONLY = 0o0;
@@ -37,6 +38,9 @@ export const F_SETOWN = 8;
 export const F_GETOWN = 9;
 export const F_SETSIG = 10;
 export const F_GETSIG = 11;
+export const F_OFD_GETLK = 36;
+export const F_OFD_SETLK = 37;
+export const F_OFD_SETLKW = 38;
 export const F_SETLEASE = 1024;
 export const F_GETLEASE = 1025;
 export const F_NOTIFY = 1026;
@@ -48,12 +52,18 @@ export const F_GET_SEALS = 1034;
 export const F_GET_RW_HINT = 1035;
 export const F_SET_RW_HINT = 1036;
 
+/** Highest of the RWH_WRITE_LIFE_ hints. */
+export const RWH_WRITE_LIFE_EXTREME = 5;
+
 /** Of F_NOTIFY: keep watching after the first change. As a signed number. */
 export const DN_MULTISHOT = 0x80000000 | 0;
 
 export const F_RDLCK = 0;
 export const F_WRLCK = 1;
 export const F_UNLCK = 2;
+
+/** What fcntl(2) takes for record locks. */
+export const flock = struct('flock', { l_type: i16, l_whence: i16, l_start: bigi64, l_len: bigi64, l_pid: i32 });
 
 export const FD_CLOEXEC = 1;
 

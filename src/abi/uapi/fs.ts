@@ -8,6 +8,15 @@ export const SEEK_END = 2;
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
 
+// linux/fadvise.h
+export const POSIX_FADV_NORMAL = 0;
+export const POSIX_FADV_NOREUSE = 5;
+
+/** Of sync_file_range(2): wait before, write, wait after. */
+export const SYNC_FILE_RANGE_MASK = 7;
+/** Of splice(2): move, do not wait, more follows, gift. */
+export const SPLICE_F_ALL = 0xf;
+
 // linux/falloc.h: the modes of fallocate(2).
 export const FALLOC_FL_KEEP_SIZE = 0x01;
 export const FALLOC_FL_PUNCH_HOLE = 0x02;

@@ -11,6 +11,9 @@ export const S_ISUID = 0o4000;
 export const S_ISGID = 0o2000;
 export const S_ISVTX = 0o1000;
 
+export const UTIME_NOW = 0x3fffffff;
+export const UTIME_OMIT = 0x3ffffffe;
+
 export const TMPFS_MAGIC = 0x01021994;
 export const ANON_INODE_FS_MAGIC = 0x09041934;
 export const DMA_BUF_MAGIC = 0x444d4142;

@@ -4,11 +4,14 @@ import {
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
   epoll_event,
+  iovec,
   MAP_SHARED,
   O_CLOEXEC,
   O_RDONLY,
   PROT_READ,
   PROT_WRITE,
+  XATTR_LIST_MAX,
+  XATTR_SIZE_MAX,
 } from '../../abi/uapi/index.ts';
 import {
   type AddressSpace,
@@ -17,6 +20,7 @@ import {
   type DirectoryEntry,
   type EpollEvent,
   type ExitStatus,
+  type FdTable,
   type IoVector,
   type Kernel,
   type PollEntry,
@@ -78,6 +82,9 @@ export interface EpollQuestion {
   /** 64 bits that come back with each event; 0 when left out. */
   readonly data?: number | bigint;
 }
+
+/** Pieces of a task's memory, or an array of `struct iovec` that lies there. */
+export type Vectors = readonly IoVector[] | { readonly address: number; readonly count: number };
 
 /** Anything that a call writes: bytes, or text that is written as UTF-8. */
 export type Data = Uint8Array | string;
@@ -253,6 +260,72 @@ export class Sys<M extends Mode> {
     return this.#call('fallocate', [fd, mode, offset, length], () => calls.fallocate(this.#task, fd, mode, offset, length));
   }
 
+  /** flock(2). @param operation LOCK_SH, LOCK_EX or LOCK_UN, with LOCK_NB */
+  flock(fd: number, operation: number): Result<M, number> {
+    return this.#call('flock', [fd, operation], () => calls.flock(this.#task, fd, operation));
+  }
+
+  /** fgetxattr(2). @param room in bytes */
+  fgetxattr(fd: number, name: string, room = XATTR_SIZE_MAX): Result<M, Uint8Array> {
+    const text = this.#filled(utf8.encode(`${name}\0`));
+    const memory = this.allocate(room);
+    return this.#caller.call(
+      'fgetxattr',
+      [fd, name],
+      () => calls.fgetxattr(this.#task, fd, text.address, memory.address, room),
+      (length) => memory.bytes.slice(0, length),
+      () => {
+        this.free(memory);
+        text.free();
+      },
+    );
+  }
+
+  /** fsetxattr(2). @param flags XATTR_CREATE, XATTR_REPLACE */
+  fsetxattr(fd: number, name: string, value: Data, flags = 0): Result<M, number> {
+    const bytes = bytesOf(value);
+    const all = this.#filled(Buffer.concat([bytes, utf8.encode(`${name}\0`)]));
+    const begin = () => calls.fsetxattr(this.#task, fd, all.address + bytes.length, all.address, bytes.length, flags);
+    return this.#caller.call('fsetxattr', [fd, name, flags], begin, same, all.free);
+  }
+
+  /** flistxattr(2). @returns the names */
+  flistxattr(fd: number): Result<M, string[]> {
+    const memory = this.allocate(XATTR_LIST_MAX);
+    return this.#caller.call(
+      'flistxattr',
+      [fd],
+      () => calls.flistxattr(this.#task, fd, memory.address, XATTR_LIST_MAX),
+      (length) => Buffer.from(memory.bytes.subarray(0, length)).toString('latin1').split('\0').slice(0, -1),
+      () => this.free(memory),
+    );
+  }
+
+  fremovexattr(fd: number, name: string): Result<M, number> {
+    const text = this.#filled(utf8.encode(`${name}\0`));
+    return this.#caller.call('fremovexattr', [fd, name], () => calls.fremovexattr(this.#task, fd, text.address), same, text.free);
+  }
+
+  fstatfs(fd: number): Result<M, calls.Statfs> {
+    return this.#call('fstatfs', [fd], () => calls.fstatfs(this.#task, fd));
+  }
+
+  /** The text of /proc/self/fdinfo/N. */
+  fdinfo(fd: number): Result<M, string> {
+    const files = this.#task.files as FdTable;
+    return this.#call('fdinfo', [fd], () => calls.fdinfo(this.#task, fd, files.closeOnExec(fd)));
+  }
+
+  /** readlink(2) of /proc/self/fd/N. */
+  fdLink(fd: number): Result<M, string> {
+    return this.#call('readlinkat', [`/proc/self/fd/${fd}`], () => calls.fdLink(this.#task, fd));
+  }
+
+  /** open(2) of /proc/self/fd/N. @returns the new descriptor */
+  reopen(fd: number, flags: number): Result<M, number> {
+    return this.#call('openat', [AT_FDCWD, `/proc/self/fd/${fd}`, flags], () => calls.reopen(this.#task, fd, flags));
+  }
+
   /** getdents(2): every name in an open directory, `.` and `..` included. */
   getdents(fd: number): Result<M, readonly DirectoryEntry[]> {
     return this.#call('getdents', [fd], () => calls.getdents(this.#task, fd));
@@ -305,13 +378,55 @@ export class Sys<M extends Mode> {
   }
 
   /** readv(2) into memory of the task. @returns bytes read */
-  readv(fd: number, vectors: readonly IoVector[]): Result<M, number> {
-    return this.#call('readv', [fd, vectors.length], () => calls.read(this.#task, fd, vectors));
+  readv(fd: number, vectors: Vectors): Result<M, number> {
+    return this.#vectored('readv', fd, vectors, (at, count) => calls.readv(this.#task, fd, at, count));
   }
 
   /** writev(2) from memory of the task. */
-  writev(fd: number, vectors: readonly IoVector[]): Result<M, number> {
-    return this.#call('writev', [fd, vectors.length], () => calls.write(this.#task, fd, vectors));
+  writev(fd: number, vectors: Vectors): Result<M, number> {
+    return this.#vectored('writev', fd, vectors, (at, count) => calls.writev(this.#task, fd, at, count));
+  }
+
+  /** preadv2(2); preadv(2) without flags. @param offset undefined for the file's own position */
+  preadv2(fd: number, vectors: Vectors, offset: number | undefined, flags = 0): Result<M, number> {
+    return this.#vectored('preadv2', fd, vectors, (at, count) => calls.preadv2(this.#task, fd, at, count, offset, flags));
+  }
+
+  pwritev2(fd: number, vectors: Vectors, offset: number | undefined, flags = 0): Result<M, number> {
+    return this.#vectored('pwritev2', fd, vectors, (at, count) => calls.pwritev2(this.#task, fd, at, count, offset, flags));
+  }
+
+  /** sendfile(2) from the file's own position. */
+  sendfile(outFd: number, inFd: number, count: number): Result<M, number> {
+    return this.#call('sendfile', [outFd, inFd, count], () => calls.sendfile(this.#task, outFd, inFd, 0, count));
+  }
+
+  /** splice(2) at the files' own positions. */
+  splice(inFd: number, outFd: number, length: number, flags = 0): Result<M, number> {
+    return this.#call('splice', [inFd, outFd, length, flags], () => calls.splice(this.#task, inFd, 0, outFd, 0, length, flags));
+  }
+
+  /** copy_file_range(2) at the files' own positions. */
+  copyFileRange(inFd: number, outFd: number, length: number): Result<M, number> {
+    const begin = () => calls.copyFileRange(this.#task, inFd, 0, outFd, 0, length, 0);
+    return this.#call('copy_file_range', [inFd, outFd, length], begin);
+  }
+
+  /** posix_fadvise(2). */
+  fadvise(fd: number, offset: number, length: number, advice: number): Result<M, number> {
+    return this.#call('fadvise64', [fd, offset, length, advice], () => calls.fadvise(this.#task, fd, offset, length, advice));
+  }
+
+  readahead(fd: number): Result<M, number> {
+    return this.#call('readahead', [fd], () => calls.readahead(this.#task, fd));
+  }
+
+  syncFileRange(fd: number, offset: number, length: number, flags: number): Result<M, number> {
+    return this.#call('sync_file_range', [fd, offset, length, flags], () => calls.syncFileRange(this.#task, fd, offset, length, flags));
+  }
+
+  syncfs(fd: number): Result<M, number> {
+    return this.#call('syncfs', [fd], () => calls.syncfs(this.#task, fd));
   }
 
   lseek(fd: number, offset: number, whence: number): Result<M, number> {
@@ -445,6 +560,24 @@ export class Sys<M extends Mode> {
     return this.#call('mprotect', [address, length, prot], () => calls.mprotect(this.#task, address, length, prot));
   }
 
+  /** mremap(2). @param to where, with MREMAP_FIXED @returns the address that it has then */
+  mremap(mapping: Pick<Mapping, 'address' | 'length'>, length: number, flags = 0, to = 0): Result<M, number> {
+    const { address } = mapping;
+    const begin = () => calls.mremap(this.#task, address, mapping.length, length, flags, to);
+    return this.#call('mremap', [address, mapping.length, length, flags], begin);
+  }
+
+  /** msync(2). @param flags MS_SYNC or MS_ASYNC, MS_INVALIDATE */
+  msync(mapping: Pick<Mapping, 'address' | 'length'>, flags: number): Result<M, number> {
+    const { address, length } = mapping;
+    return this.#call('msync', [address, length, flags], () => calls.msync(this.#task, address, length, flags));
+  }
+
+  madvise(mapping: Pick<Mapping, 'address' | 'length'>, advice: number): Result<M, number> {
+    const { address, length } = mapping;
+    return this.#call('madvise', [address, length, advice], () => calls.madvise(this.#task, address, length, advice));
+  }
+
   /** Memory of the task's own, for pointers inside arguments: zero, page aligned, with an unmapped page behind it. No call. */
   allocate(length: number): Mapping {
     const address = this.#space.allocate(length);
@@ -544,6 +677,17 @@ export class Sys<M extends Mode> {
 
   #call<T>(name: string, args: readonly unknown[], begin: () => T | Kernel<T>): Result<M, T> {
     return this.#caller.call(name, args, begin, same);
+  }
+
+  /** A call that takes an array of `struct iovec`. */
+  #vectored(name: string, fd: number, vectors: Vectors, begin: (address: number, count: number) => Kernel<number>) {
+    if ('address' in vectors) return this.#call(name, [fd, vectors.count], () => begin(vectors.address, vectors.count));
+    const room = this.#room(vectors.length * iovec.size);
+    const bytes = this.#space.bytes(room.address, Math.max(room.length, 1));
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    for (const [index, { address, length }] of vectors.entries())
+      iovec.encode(view, index * iovec.size, { iov_base: address, iov_len: length });
+    return this.#caller.call(name, [fd, vectors.length], () => begin(room.address, vectors.length), same, room.free);
   }
 
   /** Memory for an argument of that length until `free` is called. */

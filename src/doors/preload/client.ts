@@ -114,6 +114,11 @@ export class Client implements Holder {
     this.#freeHandles.push(handle);
   }
 
+  /** The inode of a handle; undefined for one that stands for nothing. */
+  inodeOf(handle: number): NativeInode | undefined {
+    return this.#files[handle];
+  }
+
   /** The file of a handle; undefined for one that stands for nothing, or for a descriptor that is only reserved. */
   fileOf(handle: number): File | undefined {
     return this.#files[handle]?.file;
@@ -165,6 +170,9 @@ export class Client implements Holder {
     this.isAlive = false;
     for (const slot of this.#slots) slot?.end();
     for (const slot of this.#received.keys()) this.#dropReceived(slot);
-    for (const inode of this.#files) inode?.holders.delete(this);
+    for (const inode of this.#files) {
+      inode?.file?.inode.locks?.dropOwner(this);
+      inode?.holders.delete(this);
+    }
   }
 }

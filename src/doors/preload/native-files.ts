@@ -128,7 +128,11 @@ export class NativeFiles {
     this.#byIno.delete(inode.ino);
     this.#byWatch.delete(inode.watch);
     if (inode.memory !== undefined) this.#addon.unwatch(this.events, inode.watch);
-    for (const [holder, handle] of inode.holders) holder.forget(handle);
+    for (const [holder, handle] of inode.holders) {
+      // However the last descriptor went, who held it has closed it: record locks end with that.
+      inode.file?.inode.locks?.dropOwner(holder);
+      holder.forget(handle);
+    }
     inode.file?.put();
   }
 

@@ -58,6 +58,37 @@ export const IO_EPOLL_COLLECT = 31;
 export const IO_EPOLL_SENT = 1;
 export const IO_EPOLL_FOREIGN = 2;
 export const IO_EPOLL_MAGIC = 0x10c70b05;
+export const IO_VECTOR = 50;
+export const IO_SPLICE = 51;
+export const IO_FLOCK = 52;
+export const IO_ADVISE = 53;
+export const IO_STATFS = 54;
+export const IO_SETATTR = 55;
+export const IO_XATTR = 56;
+export const IO_LINK = 57;
+export const IO_FDINFO = 58;
+export const IO_REOPEN = 59;
+export const IO_FLUSH = 60;
+export const IO_FACCESS = 61;
+
+/** Which call of a family it is: enum io_splice, io_advise, io_setattr, io_xattr. */
+export const IO_SENDFILE = 0;
+export const IO_SPLICE_PIPE = 1;
+export const IO_TEE = 2;
+export const IO_VMSPLICE = 3;
+export const IO_COPY_RANGE = 4;
+export const IO_FADVISE = 0;
+export const IO_READAHEAD = 1;
+export const IO_SYNC_RANGE = 2;
+export const IO_SYNCFS = 3;
+export const IO_CHMOD = 0;
+export const IO_CHOWN = 1;
+export const IO_UTIMES = 2;
+export const IO_TRUNCATE = 3;
+export const IO_GETXATTR = 0;
+export const IO_SETXATTR = 1;
+export const IO_LISTXATTR = 2;
+export const IO_REMOVEXATTR = 3;
 
 /** Up-calls. */
 export const IO_UP_READ = 1;
@@ -73,3 +104,12 @@ export const IO_POLL_WAIT = 0;
 export const IO_POLL_LOOK = 1;
 export const IO_POLL_WATCH = 2;
 export const IO_UP_WATCH = 30;
+export const IO_UP_RESERVE = 50;
+export const IO_UP_UNMAP = 51;
+export const IO_UP_HOLD = 52;
+
+/** Flags of a `struct io_vma`. */
+export const IO_VMA_SHARED = 1;
+export const IO_VMA_MAYWRITE = 2;
+export const IO_VMA_JOINS = 4;
+export const IO_VMA_FSYNC = 8;

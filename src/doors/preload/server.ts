@@ -1,10 +1,13 @@
 import { closeSync, ftruncateSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Errno } from '../../abi/index.ts';
+import { O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, S_IFMT } from '../../abi/uapi/index.ts';
 import {
   type Coroutine,
   File,
   type FileSystem,
+  FMODE_PREAD,
+  FMODE_PWRITE,
   Inode,
   isKernel,
   type Kernel,
@@ -43,6 +46,9 @@ export interface PreloadServerOptions {
   readonly warps?: boolean;
 }
 
+/** How a foreign file is open, as far as calls between two files ask. */
+const KNOWN_OF_FOREIGN = O_ACCMODE | O_APPEND | O_NONBLOCK | O_PATH;
+
 /** Where files live that are none of the machine's. */
 class HostFs implements FileSystem {
   readonly type = 'host';
@@ -78,6 +84,7 @@ export class PreloadServer {
   readonly #report = new Float64Array(REPORT_SIZE);
   readonly #events: number;
   readonly #watcher: Watcher;
+  readonly #foreignFiles = new Map<number, File>();
   readonly #clients = new Map<number, Client>();
   readonly #paths: ArrayBuffer;
   #pathsGeneration = 0;
@@ -144,6 +151,7 @@ export class PreloadServer {
     this.epolls.close();
     this.files.close();
     this.foreignFile.put();
+    for (const file of this.#foreignFiles.values()) file.put();
     this.system.scheduler.runReady();
     for (const fd of [this.#listener, this.#events]) this.addon.close(fd);
     this.system.devices.onChange = undefined;
@@ -165,6 +173,20 @@ export class PreloadServer {
     } else {
       this.addon.answer(slot, state);
     }
+  }
+
+  /** What a call sees of a descriptor that is none of the machine's: how it is open, and of which kind. */
+  foreign(flags: number, mode: number): File {
+    const known = flags & KNOWN_OF_FOREIGN;
+    const key = known + (mode & S_IFMT) * 0x1000_0000;
+    let file = this.#foreignFiles.get(key);
+    if (file === undefined) {
+      const inode = new Inode(this.foreignFile.inode.fs, { ino: 1, mode: mode & S_IFMT });
+      const path = () => 'a file of the host';
+      file = new File(this.system, { ops: {}, inode, flags: known, mode: FMODE_PREAD | FMODE_PWRITE, path });
+      this.#foreignFiles.set(key, file);
+    }
+    return file;
   }
 
   // ---- the loop -------------------------------------------------------------------

@@ -24,6 +24,8 @@ export class Slot {
   readonly memory: RemoteMemory;
   /** The descriptor that the request is about. */
   primaryFd = -1;
+  /** What the program knows it as. */
+  primaryHandle = 0;
   state: SlotState = 'idle';
   /** Files of the request's descriptors, which the program has proved to hold. */
   readonly known = new Map<number, File>();
@@ -48,6 +50,7 @@ export class Slot {
       credentials: process.credentials as Credentials,
       files: new RemoteDescriptors(this),
       memory: this.memory,
+      lockOwner: client,
       fs: client.server.system.vfs.initialContext(),
     });
   }

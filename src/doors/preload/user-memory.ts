@@ -1,7 +1,22 @@
 import { Errno, errnoName } from '../../abi/index.ts';
-import type { Kernel, UserMemory, Vma } from '../../kernel/index.ts';
+import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
+import type { Kernel, MemoryRange, UserMemory, Vma } from '../../kernel/index.ts';
+import { must } from './addon.ts';
 import { SharedMemory } from './memory.ts';
-import { IO_DATA_SIZE, IO_UP_MAP, IO_UP_READ, IO_UP_WRITE, SLOT_LENGTH } from './protocol.ts';
+import {
+  IO_DATA_SIZE,
+  IO_UP_HOLD,
+  IO_UP_MAP,
+  IO_UP_READ,
+  IO_UP_RESERVE,
+  IO_UP_UNMAP,
+  IO_UP_WRITE,
+  IO_VMA_FSYNC,
+  IO_VMA_JOINS,
+  IO_VMA_MAYWRITE,
+  IO_VMA_SHARED,
+  SLOT_LENGTH,
+} from './protocol.ts';
 import type { Slot } from './slot.ts';
 
 /** The memory of a program behind the native door: read and written by the thread that waits for the call. */
@@ -69,17 +84,113 @@ export class RemoteMemory implements UserMemory {
     return done;
   }
 
-  /** A mapping is made of the program's own descriptor where that is the memory, else of one that is sent for it. */
+  /**
+   * A mapping is made of the program's own descriptor where that is the memory. Else of memory that is sent for it, piece by piece, and
+   * a page of the file's own inode is mapped beside, which keeps the file as a mapping of Linux does.
+   *
+   * @throws Errno ENODEV when a piece is no shared memory; what the program's kernel says, and then nothing is mapped
+   */
   *map(vma: Vma): Kernel<number> {
-    const [range] = vma.backing;
-    if (vma.backing.length !== 1 || range === undefined || !(range.memory instanceof SharedMemory)) {
-      throw new Errno('ENODEV', 'only mappings of one piece of shared memory can be made in a native program');
+    const pieces = joinRanges(vma.backing);
+    if (pieces.length === 0 || !pieces.every(({ memory }) => memory instanceof SharedMemory)) {
+      throw new Errno('ENODEV', 'only shared memory can be mapped in a native program');
     }
-    const { client } = this.#slot;
-    const own = vma.file.memory === range.memory;
-    const map = (fd: number) => this.#slot.ask(IO_UP_MAP, vma.hint, vma.length, vma.protection, vma.flags, range.offset, fd);
-    const address = own ? yield* map(this.#slot.primaryFd) : yield* client.sending(range.memory.fd, () => map(-1));
-    if (address < 0 && address >= -4095) throw new Errno(errnoName(-address) ?? 'ENOMEM', 'mmap in the program');
-    return address;
+    // What a device shows is never locked: VM_SPECIAL.
+    const flags = vma.flags & ~MAP_LOCKED;
+    const [first] = pieces as [MemoryRange, ...MemoryRange[]];
+    if (pieces.length === 1 && vma.file.memory === first.memory) {
+      return yield* this.#mapPiece(vma, { range: first, address: vma.hint, flags, holder: 0, joins: false });
+    }
+    const holder = addressOf(yield* this.#slot.ask(IO_UP_HOLD, this.#slot.primaryFd, this.#inode));
+    try {
+      if (pieces.length > 1) return yield* this.#mapPieces(vma, pieces, flags, holder);
+      return yield* this.#mapPiece(vma, { range: first, address: vma.hint, flags, holder, joins: false });
+    } catch (error) {
+      yield* this.#slot.ask(IO_UP_UNMAP, holder, PAGE_SIZE);
+      throw error;
+    }
   }
+
+  *#mapPieces(vma: Vma, pieces: readonly MemoryRange[], flags: number, holder: number): Kernel<number> {
+    const start = addressOf(yield* this.#slot.ask(IO_UP_RESERVE, vma.hint, vma.length, flags));
+    const fixed = (flags & ~MAP_FIXED_NOREPLACE) | MAP_FIXED;
+    let at = 0;
+    try {
+      for (const range of pieces) {
+        yield* this.#mapPiece(vma, { range, address: start + at, flags: fixed, holder, joins: at > 0 });
+        at += range.length;
+      }
+    } catch (error) {
+      yield* this.#slot.ask(IO_UP_UNMAP, start, vma.length);
+      throw error;
+    }
+    return start;
+  }
+
+  *#mapPiece(vma: Vma, piece: Piece): Kernel<number> {
+    const { client } = this.#slot;
+    const { addon } = client.server;
+    const { range, holder } = piece;
+    const ask = (fd: number) => {
+      this.#describe(vma, piece);
+      return this.#slot.ask(IO_UP_MAP, piece.address, range.length, vma.protection, piece.flags, range.offset, fd);
+    };
+    if (holder === 0) return addressOf(yield* ask(this.#slot.primaryFd));
+    const memory = range.memory as SharedMemory;
+    if (!vma.shared || vma.mayWrite) return addressOf(yield* client.sending(memory.fd, () => ask(-1)));
+    // Through a description that cannot write, mprotect(2) refuses to make it writable.
+    const readOnly = must(addon.reopen(memory.fd, O_RDONLY), 'opening a memory file again');
+    try {
+      return addressOf(yield* client.sending(readOnly, () => ask(-1)));
+    } finally {
+      addon.close(readOnly);
+    }
+  }
+
+  get #inode(): number {
+    return this.#slot.client.inodeOf(this.#slot.primaryHandle)?.ino ?? 0;
+  }
+
+  /** Puts a `struct io_vma` into the slot. */
+  #describe(vma: Vma, { holder, joins }: Piece): void {
+    this.dropPrefetched();
+    const { view } = this.#slot.client;
+    const at = this.#slot.dataAt;
+    view.setBigUint64(at, BigInt(this.#inode), true);
+    view.setBigUint64(at + 8, BigInt(holder), true);
+    const flags =
+      (vma.shared ? IO_VMA_SHARED : 0) |
+      (vma.mayWrite ? IO_VMA_MAYWRITE : 0) |
+      (joins ? IO_VMA_JOINS : 0) |
+      (vma.file.ops.fsync === undefined ? 0 : IO_VMA_FSYNC);
+    view.setUint32(at + 16, flags, true);
+  }
+}
+
+/** A part of a mapping that is one part of one memory. */
+interface Piece {
+  readonly range: MemoryRange;
+  readonly address: number;
+  readonly flags: number;
+  /** Where the page is mapped that keeps the file; 0 when the mapping itself does. */
+  readonly holder: number;
+  readonly joins: boolean;
+}
+
+/** The address that an mmap in the program gave. @throws Errno what the program's kernel said */
+function addressOf(result: number): number {
+  if (result < 0 && result >= -4095) throw new Errno(errnoName(-result) ?? 'ENOMEM', 'mmap in the program');
+  return result;
+}
+
+/** The same bytes as the fewest ranges. */
+function joinRanges(ranges: readonly MemoryRange[]): MemoryRange[] {
+  const out: MemoryRange[] = [];
+  for (const range of ranges) {
+    const last = out.at(-1);
+    if (last !== undefined && last.memory === range.memory && last.offset + last.length === range.offset) {
+      out[out.length - 1] = { ...last, length: last.length + range.length };
+    } else out.push(range);
+  }
+  return out;
 }

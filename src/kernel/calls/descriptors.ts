@@ -1,4 +1,4 @@
-import { Errno } from '../../abi/index.ts';
+import { Errno, u64 } from '../../abi/index.ts';
 import {
   DN_MULTISHOT,
   F_ADD_SEALS,
@@ -9,13 +9,20 @@ import {
   F_GETFD,
   F_GETFL,
   F_GETLEASE,
+  F_GETLK,
   F_GETOWN,
   F_GETPIPE_SZ,
   F_GETSIG,
   F_NOTIFY,
+  F_OFD_GETLK,
+  F_OFD_SETLK,
+  F_OFD_SETLKW,
+  F_SET_RW_HINT,
   F_SETFD,
   F_SETFL,
   F_SETLEASE,
+  F_SETLK,
+  F_SETLKW,
   F_SETOWN,
   F_SETPIPE_SZ,
   F_SETSIG,
@@ -27,10 +34,15 @@ import {
   O_DIRECT,
   O_NOATIME,
   O_NONBLOCK,
+  RWH_WRITE_LIFE_EXTREME,
 } from '../../abi/uapi/index.ts';
+import type { Kernel, MaybeKernel } from '../colour.ts';
 import { FdTable } from '../fd-table.ts';
 import { type File, FMODE_PATH, FMODE_WRITE } from '../file.ts';
 import type { Task } from '../task.ts';
+import { copyStructFromUser, copyStructToUser } from '../user-memory.ts';
+import { holding } from './io.ts';
+import { dropRecordLocks, recordLock } from './locks.ts';
 import { anyFileOf } from './lookup.ts';
 
 /** The descriptors of an in-process task; a native program's own are the real kernel's business. */
@@ -41,7 +53,9 @@ function tableOf(task: Task): FdTable {
 
 /** close(2). @throws Errno EBADF */
 export function close(task: Task, fd: number): number {
-  tableOf(task).remove(fd).put();
+  const file = tableOf(task).remove(fd);
+  dropRecordLocks(task, file);
+  file.put();
   return 0;
 }
 
@@ -56,7 +70,9 @@ export function dup3(task: Task, from: number, to: number, flags: number): numbe
   if (from === to) throw new Errno('EINVAL', 'both descriptors are the same');
   const table = tableOf(task);
   if (to < 0 || to >= table.limit) throw new Errno('EBADF', `descriptor ${to} is beyond the limit of ${table.limit}`);
-  table.replace(to, anyFileOf(task, from), (flags & O_CLOEXEC) !== 0)?.put();
+  const closed = table.replace(to, anyFileOf(task, from), (flags & O_CLOEXEC) !== 0);
+  if (closed !== undefined) dropRecordLocks(task, closed);
+  closed?.put();
   return to;
 }
 
@@ -81,8 +97,22 @@ export function setStatusFlags(task: Task, file: File, flags: number): number {
   return 0;
 }
 
+function* giveHint(task: Task, address: number, hint: number): Kernel<number> {
+  yield* copyStructToUser(task.memory, u64, address, hint);
+  return 0;
+}
+
+/** F_SET_RW_HINT. @throws Errno EPERM for anyone but the owner and root; EFAULT; EINVAL */
+function* setHint(task: Task, file: File, address: number): Kernel<number> {
+  if (!file.inode.isOwnedBy(task.credentials)) throw new Errno('EPERM', 'only the owner may');
+  const hint = yield* copyStructFromUser(task.memory, u64, address);
+  if (hint > RWH_WRITE_LIFE_EXTREME) throw new Errno('EINVAL', `hint ${hint} is unknown`);
+  file.inode.writeHint = hint;
+  return 0;
+}
+
 /** What fcntl(2) answers for a file, descriptors apart: see {@link fcntl}. */
-export function fileControl(task: Task, file: File, command: number, argument: number): number {
+export function fileControl(task: Task, file: File, command: number, argument: number): MaybeKernel<number> {
   if (command === F_GETFL) return file.flags;
   if ((file.mode & FMODE_PATH) !== 0) throw new Errno('EBADF', 'the descriptor is only a path');
   switch (command) {
@@ -116,7 +146,16 @@ export function fileControl(task: Task, file: File, command: number, argument: n
       file.signal = argument;
       return 0;
     case F_GET_RW_HINT:
-      return 0;
+      return giveHint(task, argument, file.inode.writeHint);
+    case F_SET_RW_HINT:
+      return setHint(task, file, argument);
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+      return holding(file, recordLock(task, file, command, argument));
     default:
       throw new Errno('EINVAL', `unknown fcntl command ${command}`);
   }
@@ -127,7 +166,7 @@ export function fileControl(task: Task, file: File, command: number, argument: n
  *
  * @throws Errno EBADF; EINVAL for an unknown command or F_DUPFD beyond the limit; EMFILE; EPERM; what {@link fileControl} says
  */
-export function fcntl(task: Task, fd: number, command: number, argument: number): number {
+export function fcntl(task: Task, fd: number, command: number, argument: number): MaybeKernel<number> {
   const file = anyFileOf(task, fd);
   switch (command) {
     case F_DUPFD:

@@ -3,11 +3,15 @@
  * and errors into what its programs expect. All may throw Errno; those that may wait return a generator.
  */
 export { poll } from '../poll.ts';
+export { fadvise, readahead, syncFileRange, syncfs } from './advice.ts';
 export { fchmod, fchown, fstat, futimens } from './attributes.ts';
 export { close, dup, dup2, dup3, fcntl, fileControl, setFileLimit } from './descriptors.ts';
 export { controlEpoll, EPOLL_EVENTS_MAX, epoll_create, epoll_create1, epoll_ctl, epoll_pwait, epoll_wait } from './epoll.ts';
-export { fallocate, fsync, ftruncate, type IoVector, ioctl, lseek, pread, pwrite, read, write } from './io.ts';
+export { fallocate, fsync, ftruncate, ioctl, lseek, pread, pwrite, read, write } from './io.ts';
+export { flock } from './locks.ts';
+export { madvise, mremap, msync } from './mapped-memory.ts';
 export { type MapRequest, mmap, mprotect, munmap } from './mapping.ts';
+export { faccess, fdinfo, fdLink, flush, fstatfs, reopen, type Statfs, statfs, truncateLinked } from './open-files.ts';
 export {
   chdir,
   faccessat,
@@ -30,3 +34,6 @@ export {
 } from './paths.ts';
 export { kill, sigaction } from './signals.ts';
 export { type ReceivedMessage, recvmsg, sendmsg, socketpair } from './sockets.ts';
+export { copyFileRange, sendfile, splice, tee, vmsplice } from './splice.ts';
+export { type IoVector, preadv2, pwritev2, readv, writev } from './vectors.ts';
+export { fgetxattr, flistxattr, fremovexattr, fsetxattr } from './xattrs.ts';

@@ -30,12 +30,7 @@ import type { Task } from '../task.ts';
 import { copyStructFromUser, copyStructToUser, UserBuffer } from '../user-memory.ts';
 import { setCloseOnExec, setStatusFlags } from './descriptors.ts';
 import { fileOf } from './lookup.ts';
-
-/** A piece of the program's memory. */
-export interface IoVector {
-  readonly address: number;
-  readonly length: number;
-}
+import type { IoVector } from './vectors.ts';
 
 function bufferOf(task: Task, vectors: readonly IoVector[]): UserBuffer {
   let room = MAX_RW_COUNT;
@@ -75,13 +70,13 @@ export function* held<T>(file: File, call: Kernel<T>): Kernel<T> {
   }
 }
 
-/** read(2), readv(2). @throws Errno EBADF, EINVAL (no read operation), EFAULT, what the driver says */
+/** read(2). @throws Errno EBADF, EINVAL (no read operation), EFAULT, what the driver says */
 export function read(task: Task, fd: number, vectors: readonly IoVector[]): MaybeKernel<number> {
   const file = fileOf(task, fd);
   return holding(file, vfsRead(task, file, vectors, file));
 }
 
-/** write(2), writev(2). @throws Errno EBADF, EINVAL (no write operation), EFAULT, what the driver says */
+/** write(2). @throws Errno EBADF, EINVAL (no write operation), EFAULT, what the driver says */
 export function write(task: Task, fd: number, vectors: readonly IoVector[]): MaybeKernel<number> {
   const file = fileOf(task, fd);
   return holding(file, vfsWrite(task, file, vectors, file));

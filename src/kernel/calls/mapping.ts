@@ -81,7 +81,8 @@ export function* mmap(task: Task, fd: number, request: MapRequest): Kernel<Vma> 
   }
 }
 
-function spaceOf(task: Task): AddressSpace {
+/** The memory of an in-process task; a native program's own is the real kernel's business. */
+export function spaceOf(task: Task): AddressSpace {
   if (task.space === undefined) throw new Error(`memory of ${task.describe()} is not in process`);
   return task.space;
 }

@@ -82,12 +82,24 @@ export function renameat(task: Task, fromDirfd: number, from: string, toDirfd: n
   return 0;
 }
 
-export function fchmodat(task: Task, dirfd: number, path: string, mode: number): number {
+/** Whether a call with AT_EMPTY_PATH means the descriptor itself. */
+const isDescriptor = (dirfd: number, path: string, flags: number) => path === '' && (flags & AT_EMPTY_PATH) !== 0 && dirfd >= 0;
+
+/** fchmodat2(2). @param flags AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH */
+export function fchmodat(task: Task, dirfd: number, path: string, mode: number, flags = 0): number {
+  if (isDescriptor(dirfd, path, flags)) {
+    anyFileOf(task, dirfd).inode.chmod(task.credentials, mode);
+    return 0;
+  }
   task.system.vfs.chmod(task, baseOf(task, dirfd, path), path, mode);
   return 0;
 }
 
 export function fchownat(task: Task, dirfd: number, path: string, uid: number, gid: number, flags: number): number {
+  if (isDescriptor(dirfd, path, flags)) {
+    anyFileOf(task, dirfd).inode.chown(task.credentials, uid, gid);
+    return 0;
+  }
   task.system.vfs.chown(task, baseOf(task, dirfd, path), path, uid, gid, (flags & AT_SYMLINK_NOFOLLOW) === 0);
   return 0;
 }
@@ -100,6 +112,10 @@ export function utimensat(
   mtime: Timespec | 'now' | 'omit',
   flags: number,
 ): number {
+  if (isDescriptor(dirfd, path, flags)) {
+    anyFileOf(task, dirfd).inode.setTimes(task.credentials, atime, mtime);
+    return 0;
+  }
   task.system.vfs.setTimes(task, baseOf(task, dirfd, path), path, atime, mtime, (flags & AT_SYMLINK_NOFOLLOW) === 0);
   return 0;
 }

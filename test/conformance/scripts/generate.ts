@@ -71,8 +71,12 @@ class Maker {
   #areas = 0;
   readonly #maps: { readonly line: number; readonly length: number }[] = [];
 
-  constructor(random: Random) {
+  readonly #isGeneric: boolean;
+
+  /** @param isGeneric whether calls that every file and mapping answers are among them */
+  constructor(random: Random, isGeneric: boolean) {
     this.#random = random;
+    this.#isGeneric = isGeneric;
   }
 
   #pick<T>(choices: readonly T[]): T {
@@ -206,8 +210,80 @@ class Maker {
     this.#say(`munmap ${map.line} ${first * 4096} ${4096 * (1 + this.#random.below(pages - first))}`);
   }
 
+  /** An array of `struct iovec`, mostly one that can be used. @returns what to pass, and how many to say there are */
+  #vectors(): string {
+    if (this.#chance(10)) return this.#pick(['0 1', '8 1', '0 0', '8 1025', '0 -1']);
+    const [room] = this.#area(this.#noise(16));
+    const count = 1 + this.#random.below(3);
+    const one = () => {
+      const base = this.#chance(90) && room.startsWith('@') ? room : hex(this.#pick([0, 8, 2 ** 47]), 8);
+      return `${base}.${hex(this.#chance(90) ? this.#pick([0, 1, 16]) : -1, 8)}`;
+    };
+    const [array] = this.#area(Array.from({ length: count }, one).join('.'));
+    return `${array} ${array.startsWith('@') ? count : 1}`;
+  }
+
+  #lock(fd: string): void {
+    const type = hex(this.#chance(90) ? this.#random.below(3) : 7, 2);
+    const whence = hex(this.#chance(80) ? 0 : this.#random.below(5), 2);
+    const place = () => hex(this.#pick([0, 0, 1, 10, 100, -1, 2 ** 62]), 8);
+    const pid = hex(this.#chance(90) ? 0 : 1, 4);
+    const [pointer, size] = this.#area([type, whence, '00000000', place(), place(), pid, '00000000'].join('.'));
+    this.#say(`fcntl ${fd} ${this.#pick([5, 6, 6, 36, 37, 37])} ${pointer}`);
+    if (size > 0 && this.#chance(60)) this.#say(`dump ${pointer.slice(1)} 0 24`);
+  }
+
+  #adviseMemory(): void {
+    if (this.#maps.length === 0) return;
+    const { line, length } = this.#pick(this.#maps);
+    if (length === 0) return;
+    const pages = Math.ceil(length / 4096);
+    const first = this.#random.below(pages);
+    const range = `${line} ${first * 4096 + (this.#chance(5) ? 1 : 0)} ${4096 * this.#random.below(pages - first + 1)}`;
+    if (this.#chance(40)) this.#say(`msync ${range} ${this.#pick([0, 1, 2, 4, 6, 5, 8])}`);
+    else this.#say(`madvise ${range} ${this.#pick([0, 1, 2, 3, 4, 8, 9, 11, 16, 17, 18, 20, 21, 22, 23, 24, 5, 99])}`);
+  }
+
+  #generic(fd: string): void {
+    const to = this.#fd();
+    const steps: readonly (() => void)[] = [
+      () => this.#say(`readv ${fd} ${this.#vectors()}`),
+      () => this.#say(`writev ${fd} ${this.#vectors()}`),
+      () => this.#say(`preadv2 ${fd} ${this.#vectors()} ${this.#pick([0, -1, -2, 4096])} ${this.#pick([0, 0, 1, 8, 16, 64])}`),
+      () => this.#say(`pwritev2 ${fd} ${this.#vectors()} ${this.#pick([0, -1, -2, 4096])} ${this.#pick([0, 0, 1, 8, 16, 64])}`),
+      () => this.#say(`sendfile ${fd} ${to} ${this.#pick([0, 1, 4096])}`),
+      () => this.#say(`splice ${fd} ${to} ${this.#pick([0, 1, 4096])} ${this.#pick([0, 2, 16])}`),
+      () => this.#say(`copy_file_range ${fd} ${to} ${this.#pick([0, 1, 4096])}`),
+      () => this.#say(`fadvise ${fd} ${this.#pick([0, -1])} ${this.#pick([0, 4096, -1])} ${this.#random.below(8)}`),
+      () => this.#say(`readahead ${fd}`),
+      () => this.#say(`sync_file_range ${fd} ${this.#pick([0, -1, 4096])} ${this.#pick([0, 4096, -1])} ${this.#pick([0, 2, 7, 8])}`),
+      () => this.#say(`syncfs ${fd}`),
+      () => this.#say(`flock ${fd} ${this.#pick([5, 6, 8, 12, 4, 0, 7, 32])}`),
+      () => this.#say(`fstatfs ${fd}`),
+      () => this.#say(`fgetxattr ${fd} ${this.#pick(['user.a', 'security.b', 'system.c', 'other'])}`),
+      () => this.#say(`fsetxattr ${fd} ${this.#pick(['user.a', 'system.c', 'other'])} ${this.#noise(4)} ${this.#pick([0, 0, 1, 2])}`),
+      () => this.#say(`fremovexattr ${fd} ${this.#pick(['user.a', 'system.c', 'other'])}`),
+      () => this.#say(`fdlink ${fd}`),
+      () => this.#say(`fdinfo ${fd}`),
+      () =>
+        this.#say(
+          `reopen ${fd} ${octal(this.#pick([0, 1, 2, 3, 0o4002, 0o2000002, 0o200000, 0o400000, 0o100, 0o300, 0o1002, 0o10000000, 0o2000]))}`,
+        ),
+      () => this.#lock(fd),
+      () => this.#lock(fd),
+      () => this.#adviseMemory(),
+      () => this.#adviseMemory(),
+      () => this.#say(`fcntl ${fd} ${this.#pick(['1024 2', '1035 8', '1036 0', '1036 8'])}`),
+    ];
+    this.#pick(steps)();
+  }
+
   #step(): void {
     const fd = this.#fd();
+    if (this.#isGeneric && this.#chance(60)) {
+      this.#generic(fd);
+      return;
+    }
     const steps: readonly (() => void)[] = [
       () => this.#allocate(fd),
       () => this.#allocate(3),
@@ -257,7 +333,10 @@ class Maker {
 }
 
 /** A file of scripts, the same for the same seed. */
-export function generateScripts(seed: number, count: number): string {
+export function generateScripts(seed: number, count: number, isGeneric = false): string {
   const random = new Random(seed);
-  return Array.from({ length: count }, (_, index) => `== random ${seed}.${index}\n${new Maker(random).make().join('\n')}\n`).join('');
+  return Array.from(
+    { length: count },
+    (_, index) => `== random ${seed}.${index}\n${new Maker(random, isGeneric).make().join('\n')}\n`,
+  ).join('');
 }

@@ -21,6 +21,19 @@
  *	epoll_wait EPFD MAX TIMEOUT [sort]               prints EVENTS:DATA of each
  *	ftruncate FD LENGTH             fallocate FD MODE OFFSET LENGTH
  *	fsync FD      fchmod FD MODE    fchown FD UID GID
+ *	readv FD POINTER COUNT          writev FD POINTER COUNT
+ *	preadv2 FD POINTER COUNT OFFSET FLAGS            pwritev2, too
+ *	sendfile OUT IN COUNT           splice IN OUT LENGTH FLAGS
+ *	copy_file_range IN OUT LENGTH   fadvise FD OFFSET LENGTH ADVICE
+ *	readahead FD                    sync_file_range FD OFFSET LENGTH FLAGS
+ *	syncfs FD                       flock FD OPERATION
+ *	fstatfs FD                      fgetxattr FD NAME
+ *	fsetxattr FD NAME BYTES FLAGS   fremovexattr FD NAME
+ *	fdlink FD                       (readlink of /proc/self/fd)
+ *	fdinfo FD                       (without what differs from boot to boot, and without locks)
+ *	reopen FD FLAGS                 (open of /proc/self/fd)
+ *	msync MAP OFFSET LENGTH FLAGS   madvise MAP OFFSET LENGTH ADVICE
+ *	mremap MAP OFFSET OLD NEW FLAGS [MAP OFFSET]     (a place, for MREMAP_FIXED)
  *	nofile LIMIT                    (RLIMIT_NOFILE)
  *	area N BYTES [edge|ro]          memory for pointers; `edge`: an unmapped page
  *	                                follows its last byte; `ro`: read-only
@@ -46,12 +59,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define PAGE 4096ul
@@ -189,6 +207,114 @@ static void print_events(struct epoll_event *events, long count, int sorted)
 		printf(" 0x%x:0x%llx", events[i].events, (unsigned long long)events[i].data.u64);
 }
 
+/* Prints a text on one line, a bar for each end of a line. */
+static void print_text(const char *at, size_t n)
+{
+	putchar(' ');
+	for (size_t i = 0; i < n; i++)
+		putchar(at[i] == '\n' ? '|' : at[i] == '\t' ? ' ' : at[i]);
+}
+
+static long fdinfo(int fd, char *out, size_t room)
+{
+	char path[64], line[512];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof line, f))
+		if (strncmp(line, "ino:", 4) && strncmp(line, "mnt_id:", 7) && strncmp(line, "lock:", 5) && n + strlen(line) < room)
+			n += (size_t)sprintf(out + n, "%s", line);
+	fclose(f);
+	return (long)n;
+}
+
+/* Calls that every open file and every mapping answers. False: it is another call. */
+static int generic_line(int line, int argc, char **w, const long *a, long *result, unsigned char *room)
+{
+	const char *call = w[0];
+	char path[64];
+
+#define IS(name) (!strcmp(call, name))
+	snprintf(path, sizeof path, "/proc/self/fd/%d", (int)a[1]);
+	if (IS("readv"))
+		*result = readv((int)a[1], (const struct iovec *)a[2], (int)a[3]);
+	else if (IS("writev"))
+		*result = writev((int)a[1], (const struct iovec *)a[2], (int)a[3]);
+	else if (IS("preadv2"))
+		*result = preadv2((int)a[1], (const struct iovec *)a[2], (int)a[3], a[4], (int)a[5]);
+	else if (IS("pwritev2"))
+		*result = pwritev2((int)a[1], (const struct iovec *)a[2], (int)a[3], a[4], (int)a[5]);
+	else if (IS("sendfile"))
+		*result = sendfile((int)a[1], (int)a[2], NULL, (size_t)a[3]);
+	else if (IS("splice"))
+		*result = splice((int)a[1], NULL, (int)a[2], NULL, (size_t)a[3], (unsigned)a[4]);
+	else if (IS("copy_file_range"))
+		*result = copy_file_range((int)a[1], NULL, (int)a[2], NULL, (size_t)a[3], 0);
+	else if (IS("fadvise")) {
+		int error = posix_fadvise((int)a[1], a[2], a[3], (int)a[4]);
+
+		*result = error ? -1 : 0;
+		errno = error;
+	} else if (IS("readahead"))
+		*result = readahead((int)a[1], 0, 4096);
+	else if (IS("sync_file_range"))
+		*result = sync_file_range((int)a[1], a[2], a[3], (unsigned)a[4]);
+	else if (IS("syncfs"))
+		*result = syncfs((int)a[1]);
+	else if (IS("flock"))
+		*result = flock((int)a[1], (int)a[2]);
+	else if (IS("fstatfs")) {
+		struct statfs s;
+
+		*result = fstatfs((int)a[1], &s);
+		snprintf((char *)room, ROOM, "type=0x%lx bsize=%ld namelen=%ld", (long)s.f_type, (long)s.f_bsize, (long)s.f_namelen);
+	} else if (IS("fgetxattr"))
+		*result = fgetxattr((int)a[1], w[2], room, ROOM);
+	else if (IS("fsetxattr")) {
+		size_t n = bytes(w[3], room);
+
+		*result = fsetxattr((int)a[1], w[2], room, n, (int)a[4]);
+	} else if (IS("fremovexattr"))
+		*result = fremovexattr((int)a[1], w[2]);
+	else if (IS("fdlink"))
+		*result = readlink(path, (char *)room, ROOM);
+	else if (IS("fdinfo"))
+		*result = fdinfo((int)a[1], (char *)room, ROOM);
+	else if (IS("reopen"))
+		*result = open(path, (int)a[2], 0600);
+	else if (IS("msync"))
+		*result = msync(maps[atoi(w[1])] + a[2], (size_t)a[3], (int)a[4]);
+	else if (IS("madvise"))
+		*result = madvise(maps[atoi(w[1])] + a[2], (size_t)a[3], (int)a[4]);
+	else if (IS("mremap")) {
+		unsigned char *to = argc > 6 ? maps[atoi(w[6])] + a[7] : NULL;
+		void *at = mremap(maps[atoi(w[1])] + a[2], (size_t)a[3], (size_t)a[4], (int)a[5], to);
+
+		maps[line] = at == MAP_FAILED ? NULL : at;
+		*result = at == MAP_FAILED ? -1 : 0;
+	} else
+		return 0;
+	return 1;
+#undef IS
+}
+
+/* What such a call shows besides its result. */
+static void print_generic(const char *call, long result, const unsigned char *room)
+{
+	if (result < 0)
+		return;
+	if (!strcmp(call, "fgetxattr"))
+		print_bytes(room, (size_t)result);
+	if (!strcmp(call, "fdlink") || !strcmp(call, "fdinfo"))
+		print_text((const char *)room, (size_t)result);
+	if (!strcmp(call, "fstatfs"))
+		print_text((const char *)room, strlen((const char *)room));
+}
+
 static void run_line(int line, int argc, char **w)
 {
 	static unsigned char room[ROOM];
@@ -286,7 +412,7 @@ static void run_line(int line, int argc, char **w)
 		result = setrlimit(RLIMIT_NOFILE, &limit);
 	} else if (IS("area"))
 		make_area((int)a[1], w[2], argc > 3 ? w[3] : NULL);
-	else if (!IS("dump"))
+	else if (!IS("dump") && !generic_line(line, argc, w, a, &result, room))
 		exit(99);
 
 	answers[line] = result;
@@ -303,6 +429,7 @@ static void run_line(int line, int argc, char **w)
 		print_events(events, result, argc > 4);
 	if ((IS("fstat") || IS("stat")) && result == 0)
 		print_stat(&st);
+	print_generic(call, result, room);
 	putchar('\n');
 }
 

@@ -133,6 +133,73 @@ class Interpreter {
       case 'dump':
         return [0, ` ${this.#show(sys.peek((this.#areas.get(a0) ?? 0) + a1, a2))}`];
       default:
+        return this.#generic(line, call, words, a);
+    }
+  }
+
+  /** Calls that every open file and every mapping answers. */
+  #generic(line: number, call: string, words: readonly string[], a: readonly number[]): [result: number, shown: string] {
+    const { sys } = this.#machine;
+    const [w0 = '', w1 = '', w2 = '', , , w5 = ''] = words;
+    const [a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, , a6 = 0] = a;
+    const plain = (result: number): [number, string] => [result, ''];
+    const text = (shown: string): [number, string] => [shown.length, ` ${shown.replaceAll('\n', '|').replaceAll('\t', ' ')}`];
+    const vectors = { address: a1, count: a2 };
+    const offset = a3 === -1 ? undefined : a3;
+    const range = { address: this.#map(w0) + a1, length: a2 };
+    switch (call) {
+      case 'readv':
+        return plain(sys.readv(a0, vectors));
+      case 'writev':
+        return plain(sys.writev(a0, vectors));
+      case 'preadv2':
+        return plain(sys.preadv2(a0, vectors, offset, a4));
+      case 'pwritev2':
+        return plain(sys.pwritev2(a0, vectors, offset, a4));
+      case 'sendfile':
+        return plain(sys.sendfile(a0, a1, a2));
+      case 'splice':
+        return plain(sys.splice(a0, a1, a2, a3));
+      case 'copy_file_range':
+        return plain(sys.copyFileRange(a0, a1, a2));
+      case 'fadvise':
+        return plain(sys.fadvise(a0, a1, a2, a3));
+      case 'readahead':
+        return plain(sys.readahead(a0));
+      case 'sync_file_range':
+        return plain(sys.syncFileRange(a0, a1, a2, a3));
+      case 'syncfs':
+        return plain(sys.syncfs(a0));
+      case 'flock':
+        return plain(sys.flock(a0, a1));
+      case 'fstatfs': {
+        const { type, bsize, namelen } = sys.fstatfs(a0);
+        return [0, ` type=0x${type.toString(16)} bsize=${bsize} namelen=${namelen}`];
+      }
+      case 'fgetxattr': {
+        const value = sys.fgetxattr(a0, w1);
+        return [value.length, ` ${this.#show(value)}`];
+      }
+      case 'fsetxattr':
+        return plain(sys.fsetxattr(a0, w1, this.#bytes(w2), a3));
+      case 'fremovexattr':
+        return plain(sys.fremovexattr(a0, w1));
+      case 'fdlink':
+        return text(sys.fdLink(a0));
+      case 'fdinfo':
+        return text(sys.fdinfo(a0).replace(/^(ino|mnt_id):.*\n/gm, ''));
+      case 'reopen':
+        return plain(sys.reopen(a0, a1));
+      case 'msync':
+        return plain(sys.msync(range, a3));
+      case 'madvise':
+        return plain(sys.madvise(range, a3));
+      case 'mremap': {
+        const address = sys.mremap(range, a3, a4, this.#map(w5) + a6);
+        this.#maps.set(line, { address, length: a3, bytes: new Uint8Array(0) });
+        return plain(0);
+      }
+      default:
         throw new Error(`unknown call ${call}`);
     }
   }

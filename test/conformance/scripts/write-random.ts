@@ -1,12 +1,16 @@
 /**
- * Writes a file of random scripts: `npx tsx test/conformance/scripts/write-random.ts [random|random-epoll [SEED [COUNT]]]`. The file
+ * Writes a file of random scripts: `npx tsx test/conformance/scripts/write-random.ts [random|random-epoll|random-generic [SEED [COUNT]]]`. The file
  * is kept, so that its answers can be recorded on a real kernel once; write a new one when more calls are served.
  */
 import { writeFileSync } from 'node:fs';
 import { generateScripts } from './generate.ts';
 import { generateEpollScripts } from './generate-epoll.ts';
 
-const MAKERS = { random: generateScripts, 'random-epoll': generateEpollScripts };
+const MAKERS = {
+  random: generateScripts,
+  'random-epoll': generateEpollScripts,
+  'random-generic': (seed: number, count: number) => generateScripts(seed, count, true),
+};
 type Name = keyof typeof MAKERS;
 
 const [name = 'random', seed = '1', count = '600'] = process.argv.slice(2);

@@ -7,7 +7,7 @@ import { plain, type Readers } from './call.ts';
 const utf8 = new TextDecoder();
 
 /** The path in a request. A copy: it is looked at more than once. */
-const pathOf = (slot: Slot) => utf8.decode(slot.data(slot.uint(protocol.SLOT_LENGTH)).slice());
+export const pathOf = (slot: Slot) => utf8.decode(slot.data(slot.uint(protocol.SLOT_LENGTH)).slice());
 
 /** Writes a `struct io_stat` into the slot. */
 function putStat(slot: Slot, stat: Stat): number {
@@ -17,9 +17,10 @@ function putStat(slot: Slot, stat: Stat): number {
     view.setBigUint64(at + 8 * i, BigInt(value), true);
   for (const [i, value] of [stat.mode, stat.nlink, stat.uid, stat.gid, stat.blksize].entries())
     view.setUint32(at + 40 + 4 * i, value, true);
-  for (const [i, time] of [stat.atime, stat.mtime, stat.ctime].entries()) {
+  view.setUint32(at + 60, stat.btime === undefined ? 0 : 1, true);
+  for (const [i, time] of [stat.atime, stat.mtime, stat.ctime, stat.btime ?? stat.ctime].entries()) {
     view.setBigInt64(at + 64 + 8 * i, BigInt(time.sec), true);
-    view.setUint32(at + 88 + 4 * i, time.nsec, true);
+    view.setUint32(at + 96 + 4 * i, time.nsec, true);
   }
   return 0;
 }
