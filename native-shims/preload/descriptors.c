@@ -53,8 +53,10 @@ static void set(int fd, uint32_t what, uint64_t inode)
 /* A descriptor that nothing is known of. */
 static uint32_t look(int fd)
 {
+	struct entry *e = entry_of(fd);
+	uint32_t handle, was = e ? __atomic_load_n(&e->what, __ATOMIC_ACQUIRE) : UNKNOWN;
+	uint64_t inode = e ? e->inode : 0;
 	struct stat st;
-	uint32_t handle;
 
 	if (fstat_raw(fd, &st) < 0)
 		return 0;
@@ -63,6 +65,12 @@ static uint32_t look(int fd)
 		return 0;
 	}
 	handle = identify(fd);
+	if (!handle && !is_served()) {
+		/* Nobody can say. What was ours stays so: its calls are ENODEV. */
+		if (was < OURS || inode != st.st_ino)
+			return 0;
+		handle = was - OURS;
+	}
 	set(fd, handle ? OURS + handle : FOREIGN, st.st_ino);
 	return handle;
 }

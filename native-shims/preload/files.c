@@ -120,7 +120,9 @@ EXPORT int close(int fd)
 		return -1;
 	}
 	forget(fd);
+	STEP();
 	result = NEXT(close)(fd);
+	STEP();
 	if (told)
 		report("close(%d) = %d", fd, result);
 	return result;
@@ -131,6 +133,7 @@ EXPORT int dup(int fd)
 	bool is_ours = handle_of(fd) != 0;
 	int result = NEXT(dup)(fd);
 
+	STEP();
 	if (result >= 0) {
 		remember_copy(fd, result);
 		if (is_ours)

@@ -12,6 +12,7 @@ EXPORT pid_t fork(void)
 {
 	pid_t pid = NEXT(fork)();
 
+	STEP();
 	if (pid > 0)
 		report("fork() = %d", pid);
 	return pid;

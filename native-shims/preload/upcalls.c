@@ -9,6 +9,7 @@ static int64_t up_install(const struct io_slot *slot)
 	int fd;
 	long n = receive(server.socket, &fd, 1, slot->args[1] ? MSG_CMSG_CLOEXEC : 0);
 
+	STEP();
 	if (n < 0)
 		return n;
 	remember(fd, (uint32_t)slot->args[0], (uint64_t)slot->args[2]);
@@ -29,10 +30,12 @@ static int64_t up_map(const struct io_slot *slot)
 	if (fd < 0) {
 		long n = receive(server.socket, &fd, 1, MSG_CMSG_CLOEXEC);
 
+		STEP();
 		if (n < 0)
 			return n;
 	}
 	result = raw(SYS_mmap, slot->args[0], slot->args[1], slot->args[2], slot->args[3], fd, slot->args[4]);
+	STEP();
 	if (slot->args[5] < 0)
 		raw(SYS_close, fd);
 	return result;

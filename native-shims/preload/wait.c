@@ -1,8 +1,8 @@
 /* Waiting for the server: the rules are in ../README.md. */
 #include "client.h"
 #include <linux/futex.h>
+#include <poll.h>
 #include <sched.h>
-#include <sys/socket.h>
 #include <time.h>
 
 /* A caller that did not ring spins so long before it sleeps. */
@@ -80,9 +80,11 @@ static bool spin(struct io_slot *slot, uint32_t from)
 
 static bool is_server_gone(void)
 {
-	char byte;
+	struct pollfd end = { .fd = server.socket };
+	struct timespec at_once = { 0 };
 
-	return raw(SYS_recvfrom, server.socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) == 0;
+	/* Not the end of what can be received: the server may have sent something before. */
+	return raw(SYS_ppoll, &end, 1, &at_once, NULL, 0) > 0 && (end.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
 /* Waits asleep. False: the server is gone. */
@@ -106,11 +108,14 @@ bool exchange(int index, uint32_t state)
 
 	publish_cpu(slot);
 	__atomic_store_n(&slot->state, state, __ATOMIC_RELEASE);
+	STEP();
 	__atomic_fetch_or(&server.header->pending[index / 32], 1u << index % 32, __ATOMIC_SEQ_CST);
+	STEP();
 	if (__atomic_load_n(&server.header->server.ring_me, __ATOMIC_SEQ_CST)) {
 		uint64_t one = 1;
 
 		raw(SYS_write, server.bell, &one, sizeof one);
+		STEP();
 		rang = true;
 	}
 	if (shares_cpu(slot) ? yield(slot, state, rang ? YIELDS_AFTER_RING : YIELDS) : !rang && spin(slot, state))

@@ -18,6 +18,9 @@ export interface RunOptions {
 export const EXIT_REFUSED = 125;
 
 const native = (name: string) => fileURLToPath(new URL(`../../../dist/native/${name}`, import.meta.url));
+/** What setTimeout can count to: a longer delay it takes for none. */
+const TIMEOUT_MAX_ms = 2 ** 31 - 1;
+
 const say = (text: string) => process.stderr.write(`ioctopus: ${text}\n`);
 
 function loadNativeParts(): { readonly addon: Addon; readonly library: string } {
@@ -30,11 +33,12 @@ function loadNativeParts(): { readonly addon: Addon; readonly library: string } 
   return { addon: loadAddon(native('ioctopus.node')), library };
 }
 
-function hostTime(addon: Addon): HostTime {
+export function hostTime(addon: Addon): HostTime {
   return {
     now: () => addon.now(),
     after(delay_ns, run) {
-      const timer = setTimeout(run, Math.ceil(delay_ns / 1e6));
+      // Whoever is called too early asks again.
+      const timer = setTimeout(run, Math.min(Math.ceil(delay_ns / 1e6), TIMEOUT_MAX_ms));
       return () => clearTimeout(timer);
     },
   };
