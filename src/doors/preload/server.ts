@@ -236,7 +236,7 @@ export class PreloadServer {
   }
 
   #finish(slot: Slot, call: Call, value: unknown, error: unknown): void {
-    if (error instanceof Exhausted) this.#lack(error.resource, error.message);
+    if (error instanceof Exhausted) this.#lack(error.resource, error.reason);
     else if (error !== undefined && !(error instanceof Errno) && slot.client.isAlive) this.#complain(call, error);
     this.system.tracer?.finished(slot.task, call.name, call.args, error ?? value);
     slot.task.callName = '';
@@ -281,7 +281,7 @@ export class PreloadServer {
         this.#connect(connection);
       } catch (error) {
         if (!(error instanceof Exhausted)) throw error;
-        this.#lack(error.resource, error.message);
+        this.#lack(error.resource, error.reason);
         this.addon.refuse(connection.socket, error.errno);
         for (const fd of [connection.socket, connection.pidfd]) this.addon.close(fd);
       }
