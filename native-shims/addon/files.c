@@ -98,6 +98,7 @@ static napi_value map(napi_env env, napi_callback_info info)
 {
 	double a[2];
 	napi_value out;
+	int64_t total;
 	void *at;
 
 	numbers(env, info, a, 2);
@@ -108,6 +109,8 @@ static napi_value map(napi_env env, napi_callback_info info)
 		munmap(at, (size_t)a[1]);
 		return number(env, -ENOTSUP);
 	}
+	/* It is no memory that the garbage collector could free, and so no reason for it to run. */
+	napi_adjust_external_memory(env, -(int64_t)a[1], &total);
 	return out;
 }
 
@@ -116,10 +119,12 @@ static napi_value unmap(napi_env env, napi_callback_info info)
 {
 	napi_value argv[1];
 	size_t argc = 1, length;
+	int64_t total;
 	void *at;
 
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
 	napi_get_arraybuffer_info(env, argv[0], &at, &length);
+	napi_adjust_external_memory(env, (int64_t)length, &total);
 	napi_detach_arraybuffer(env, argv[0]);
 	return outcome(env, munmap(at, length));
 }
