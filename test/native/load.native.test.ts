@@ -67,6 +67,7 @@ describe.skipIf(!hasCompiler)('much at once', () => {
 
   test.each([
     ['threads', '1100', ['calls of 1100 threads that live on: 0 failed', 'calls beside 200 that wait: 0 failed']],
+    ['blocked', '1030', ['beyond 1024 calls: 7 refused by ENOMEM; another: 0']],
     ['ends', '600', ['calls after threads that ended: 0 failed']],
   ])('more threads than a process has slots: %s', async (mode, count, lines) => {
     const run = converse([program('many'), mode, count]);

@@ -7,14 +7,18 @@
  * many threads COUNT: so many threads that each called once and then wait, so many
  * that wait in a call, and then one more that calls and ends their wait.
  * many ends COUNT: threads that call and end in each way there is.
+ * many blocked COUNT: so many threads that wait in calls, of which there is not room
+ * for all.
  */
 #define _GNU_SOURCE
+#include "../../../native-shims/protocol.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +158,36 @@ static int threads(int count)
 	return 0;
 }
 
+static sem_t refused;
+
+static void *wait_or_be_refused(void *unused)
+{
+	struct pollfd never = { .fd = buf, .events = POLLPRI };
+
+	if (poll(&never, 1, -1) == -1 && errno == ENOMEM)
+		sem_post(&refused);
+	return unused;
+}
+
+/* This thread has a slot of its own; the others need all that are left. */
+static int blocked(int count)
+{
+	pthread_attr_t small;
+	pthread_t t;
+
+	buf = buffer();
+	sem_init(&refused, 0, 0);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 64 * 1024);
+	for (int i = 0; i < count; i++)
+		if (pthread_create(&t, &small, wait_or_be_refused, NULL))
+			return 1;
+	for (int i = 0; i < count - (IO_SLOTS - 1); i++)
+		sem_wait(&refused);
+	printf("beyond %d calls: %d refused by ENOMEM; another: %d\n", IO_SLOTS, count - (IO_SLOTS - 1), call_once());
+	return 0;
+}
+
 static void *end_in_some_way(void *way)
 {
 	call_once();
@@ -191,5 +225,7 @@ int main(int argc, char **argv)
 	heap = node();
 	if (argc > 1 && !strcmp(argv[1], "files"))
 		return files(count, argc > 3);
+	if (argc > 1 && !strcmp(argv[1], "blocked"))
+		return blocked(count);
 	return argc > 1 && !strcmp(argv[1], "threads") ? threads(count) : ends(count);
 }
