@@ -12,7 +12,7 @@ import { runSchedule } from './schedules.ts';
 import { compareDoors } from './scripts.ts';
 
 const SCHEDULES_PER_ROUND = 50;
-const HOSTILE_CALLS_PER_ROUND = 4000;
+const HOSTILE_CALLS_PER_ROUND = 10_000;
 
 function wholeNumber(text: string): number {
   const value = Number(text);
