@@ -65,19 +65,14 @@ export class RemoteDescriptors implements Descriptors {
   *#install(file: File | undefined, closeOnExec: boolean): Kernel<{ readonly inode: NativeInode; readonly fd: number }> {
     const { client } = this.#slot;
     const { inode, fd: sent } = client.server.files.make(file);
-    // The inode may end before the program's answer, and releases the file then; the caller's reference is not its to give.
-    file?.get();
     const handle = client.hold(inode);
     try {
       const result = yield* client.sending(sent, () => this.#slot.ask(IO_UP_INSTALL, handle, closeOnExec ? 1 : 0, inode.ino));
       const fd = outcome(result, 'a new descriptor');
-      file?.put();
       return { inode, fd };
     } catch (error) {
-      if (!inode.hasEnded) {
-        inode.file = undefined;
-        file?.put();
-      }
+      // The reference stays the caller's. The descriptor sent has kept the inode until now, so it has not been given back already.
+      inode.file = undefined;
       throw error;
     } finally {
       client.server.addon.close(sent);

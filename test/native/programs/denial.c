@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "raw-client.h"
 #include <errno.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 
 #define NODE "/dev/dma_heap/system"
@@ -22,27 +23,29 @@ static void another_call(void)
 }
 
 /*
- * Goes through with the call of slot 0. When a descriptor comes: keeps it or not,
- * and answers its number or an errno. The handle of the file, or 0.
+ * Goes through with the call of slot 0. When a descriptor comes: keeps it, or has
+ * closed it by the call's next question; answers its number or an errno. The handle
+ * of the file, or 0.
  */
 static uint32_t go_through(bool keep, bool admit)
 {
 	struct io_slot *slot = &s.slots[0];
 	uint32_t handle = 0, from = IO_REQUEST;
+	int fd = -1;
 
 	post(&s, 0, IO_REQUEST);
 	while (await(&s, 0, from) == IO_UPCALL) {
+		if (fd >= 0 && !keep) {
+			close(fd);
+			another_call();
+			fd = -1;
+		}
 		slot->result = slot->up == IO_UP_READ ? (int64_t)slot->args[1] : slot->up == IO_UP_WRITE ? (int64_t)slot->length : 0;
 		if (slot->up == IO_UP_INSTALL) {
 			unsigned char byte;
-			int fd = -1;
 
 			receive_fds(s.socket, &fd, 1, MSG_CMSG_CLOEXEC, &byte);
 			handle = (uint32_t)slot->args[0];
-			if (!keep) {
-				close(fd);
-				another_call();
-			}
 			slot->result = admit ? fd : -EMFILE;
 		}
 		post(&s, 0, from = IO_REPLY);
@@ -76,6 +79,22 @@ static uint32_t allocate(uint32_t heap, bool keep, bool admit)
 	return go_through(keep, admit);
 }
 
+/* The number is taken first, then written to the program, and only then gets its file. */
+static uint32_t export_fence(uint32_t buffer)
+{
+	struct dma_buf_export_sync_file e = { .flags = DMA_BUF_SYNC_RW };
+	struct io_slot *slot = &s.slots[0];
+
+	slot->op = IO_IOCTL;
+	slot->fd = 4;
+	slot->handle = buffer;
+	slot->args[0] = DMA_BUF_IOCTL_EXPORT_SYNC_FILE;
+	slot->args[1] = 4096;
+	slot->length = sizeof e;
+	memcpy(slot->data, &e, sizeof e);
+	return go_through(false, true);
+}
+
 /* Descriptors for slots that are none, several at a time, and for a call that asks for none. */
 static void flood(void)
 {
@@ -101,7 +120,7 @@ int main(int argc, char **argv)
 	if (open_session(&s) != 0 || (heap = open_node(true, true)) == 0)
 		return 1;
 	if (!strcmp(mode, "closed"))
-		open_node(false, true);
+		export_fence(allocate(heap, true, true));
 	else if (!strcmp(mode, "closed-buffer"))
 		allocate(heap, false, true);
 	else if (!strcmp(mode, "closed-and-denied"))
