@@ -44,5 +44,10 @@ function compile(target, folder, args) {
 }
 
 mkdirSync(out, { recursive: true });
+if (process.argv[2] === '--steps') {
+  // For tests alone: a library that ends its program at a step of one's choice, beside this file's usual output.
+  compile(process.argv[3], 'preload', ['-DIOCTOPUS_STEPS', '-pthread', '-ldl']);
+  process.exit(0);
+}
 compile(join(out, 'libioctopus.so'), 'preload', ['-pthread', '-ldl']);
 compile(join(out, 'ioctopus.node'), 'addon', [`-I${nodeApiHeaders}`, '-DNODE_GYP_MODULE_NAME=ioctopus']);

@@ -4,7 +4,9 @@
  *
  * Connecting. The library connects to the server's socket (SOCK_SEQPACKET). The
  * server answers with one message: a byte, and by SCM_RIGHTS the region's memory
- * file and the doorbell, an eventfd. The socket then only carries descriptors.
+ * file and the doorbell, an eventfd. A message without them is a refusal, its byte
+ * an errno. The socket then only carries descriptors. A process has one
+ * connection: a new one ends the one before.
  *
  * Calling. A thread takes a free slot, writes its request and sets the slot's bit
  * in `pending`. If `ring_me` is set it writes the doorbell. Then it waits for
@@ -34,9 +36,10 @@
 
 #include <stdint.h>
 
-#define IOCTOPUS_PROTOCOL 1
+#define IOCTOPUS_PROTOCOL 2
 
-#define IO_SLOTS 128
+/* Calls that a process may have under way. */
+#define IO_SLOTS 1024
 #define IO_PAGE 4096
 /* The header is one page, each slot is one page. */
 #define IO_REGION_SIZE ((IO_SLOTS + 1) * IO_PAGE)
@@ -59,7 +62,6 @@ struct io_header {
 	struct io_server_line server;
 	/* Slots with a request or a reply: set by the library, cleared by the server. */
 	uint32_t pending[IO_SLOTS / 32];
-	uint32_t unused[12];
 	/* Slots in use: the library's own. */
 	uint32_t taken[IO_SLOTS / 32];
 };

@@ -17,6 +17,20 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The limit on descriptors, and how many below it files and connections leave to Node and to short-lived ones. */
+static rlim_t file_limit = RLIM_INFINITY;
+#define SPARE 64
+
+/* A descriptor for the long run: closed again, and EMFILE, when it is one of the last. */
+static int for_long(int fd)
+{
+	if (fd < 0 || (rlim_t)fd + SPARE < file_limit)
+		return fd;
+	close(fd);
+	errno = EMFILE;
+	return -1;
+}
+
 /*
  * memfd(name, size). A file with a size keeps it for good: a program that has it
  * cannot make the server fault by cutting it.
@@ -32,7 +46,7 @@ static napi_value memfd(napi_env env, napi_callback_info info)
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
 	napi_get_value_string_utf8(env, argv[0], name, sizeof name, NULL);
 	napi_get_value_double(env, argv[1], &size);
-	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	fd = for_long(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	if (fd >= 0 && size > 0 &&
 	    (ftruncate(fd, (off_t)size) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)) {
 		int e = errno;
@@ -52,7 +66,7 @@ static napi_value reopen(napi_env env, napi_callback_info info)
 
 	numbers(env, info, a, 2);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", (int)a[0]);
-	return outcome(env, open(path, (int)a[1] | O_CLOEXEC));
+	return outcome(env, for_long(open(path, (int)a[1] | O_CLOEXEC)));
 }
 
 static napi_value close_fd(napi_env env, napi_callback_info info)
@@ -84,6 +98,7 @@ static napi_value map(napi_env env, napi_callback_info info)
 {
 	double a[2];
 	napi_value out;
+	int64_t total;
 	void *at;
 
 	numbers(env, info, a, 2);
@@ -94,6 +109,8 @@ static napi_value map(napi_env env, napi_callback_info info)
 		munmap(at, (size_t)a[1]);
 		return number(env, -ENOTSUP);
 	}
+	/* It is no memory that the garbage collector could free, and so no reason for it to run. */
+	napi_adjust_external_memory(env, -(int64_t)a[1], &total);
 	return out;
 }
 
@@ -102,10 +119,12 @@ static napi_value unmap(napi_env env, napi_callback_info info)
 {
 	napi_value argv[1];
 	size_t argc = 1, length;
+	int64_t total;
 	void *at;
 
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
 	napi_get_arraybuffer_info(env, argv[0], &at, &length);
+	napi_adjust_external_memory(env, (int64_t)length, &total);
 	napi_detach_arraybuffer(env, argv[0]);
 	return outcome(env, munmap(at, length));
 }
@@ -182,7 +201,7 @@ static napi_value watch_events(napi_env env, napi_callback_info info)
 static napi_value event(napi_env env, napi_callback_info info)
 {
 	(void)info;
-	return outcome(env, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+	return outcome(env, for_long(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)));
 }
 
 /* signal(eventfd): makes it readable. */
@@ -216,6 +235,7 @@ static napi_value raise_file_limit(napi_env env, napi_callback_info info)
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return outcome(env, -1);
+	file_limit = limit.rlim_cur;
 	return number(env, (double)limit.rlim_cur);
 }
 

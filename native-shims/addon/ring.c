@@ -7,8 +7,10 @@
 #include "../protocol.h"
 #include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,7 +21,10 @@
 #define HOT_NS 100000
 /* The event loop gets its turn at least so often. */
 #define TURN_NS 50000
+/* The same while calls come without a pause. */
+#define BUSY_TURN_NS 1000000
 
+#define WORDS (IO_SLOTS / 32)
 #define NOTHING (-1)
 #define COME_BACK (-2)
 
@@ -34,6 +39,13 @@ struct client {
 	/* When it last called, and from which processor. */
 	uint64_t called_ns;
 	uint32_t cpu;
+	/*
+	 * The word of pending bits to look at first, the bit found last, and how many
+	 * were found: each thread comes in turn.
+	 */
+	uint32_t first_word;
+	uint32_t last_bit;
+	uint32_t taken;
 	bool recent;
 	/* It rang, and has not been looked at since. */
 	bool rang;
@@ -83,21 +95,26 @@ static void publish_cpu(struct client *c)
 		__atomic_store_n(&c->header->server.cpu, own_cpu, __ATOMIC_RELAXED);
 }
 
-/* The lowest slot of a process that waits for the server, or NOTHING. */
+/* A slot of a process that waits for the server, or NOTHING. */
 static int take_pending(int index)
 {
 	struct client *c = &clients[index];
 
-	for (int w = 0; w < IO_SLOTS / 32; w++) {
+	for (uint32_t i = 0; i < WORDS; i++) {
+		uint32_t w = (c->first_word + i) % WORDS;
 		uint32_t bits = __atomic_load_n(&c->header->pending[w], __ATOMIC_ACQUIRE);
 
 		if (bits) {
-			int bit = __builtin_ctz(bits);
-			int slot = w * 32 + bit;
+			/* Of the slots above the one that was last: a word's lowest must not come first each time. */
+			uint32_t above = bits & ~((2u << c->last_bit) - 1);
+			uint32_t bit = (uint32_t)__builtin_ctz(above ? above : bits);
+			uint32_t slot = w * 32 + bit;
 
+			c->first_word = ++c->taken % 32 ? w : (w + 1) % WORDS;
+			c->last_bit = bit;
 			__atomic_fetch_and(&c->header->pending[w], ~(1u << bit), __ATOMIC_ACQ_REL);
 			c->cpu = __atomic_load_n(&c->slots[slot].cpu, __ATOMIC_RELAXED);
-			return index * IO_SLOTS + slot;
+			return index * IO_SLOTS + (int)slot;
 		}
 	}
 	return NOTHING;
@@ -128,17 +145,25 @@ static void on_bell(int index)
 	}
 }
 
+/* The program shares the doorbell's description and can make it blocking, so reading must not depend on that. */
+static void silence_bell(int bell)
+{
+	uint64_t rings;
+	struct iovec io = { &rings, sizeof rings };
+
+	if (preadv2(bell, &io, 1, -1, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP && read(bell, &rings, sizeof rings) < 0)
+		errno = 0;
+}
+
 /* Reads the doorbells. That can wait until the server has nothing better to do; a ring that came meanwhile is not lost. */
 static void silence(void)
 {
 	while (ringing_count > 0) {
 		int index = ringing[--ringing_count];
-		uint64_t rings;
 
 		clients[index].rings = false;
 		must_look_at(index);
-		if (read(clients[index].bell, &rings, sizeof rings) < 0)
-			continue;
+		silence_bell(clients[index].bell);
 	}
 }
 
@@ -203,28 +228,40 @@ static void collect(void)
 		report->keys[(int)report->count++] = (double)ready[i].data.u64;
 }
 
-/* One look at everybody who may have called: first those who rang, who would wait longest. */
-static int look(uint64_t now)
+static int look_at_rung(unsigned turn)
 {
-	static unsigned turn;
-
 	while (rung_count > 0) {
-		int index = rung[rung_count - 1], handle = take_pending(index);
+		int at = (int)(turn % (unsigned)rung_count), index = rung[at], handle = take_pending(index);
 
 		if (handle >= 0)
-			return found(handle, now);
+			return handle;
 		clients[index].rang = false;
-		rung_count--;
+		rung[at] = rung[--rung_count];
 	}
+	return NOTHING;
+}
+
+static int look_at_recent(unsigned turn)
+{
 	for (int i = 0; i < recent_count; i++) {
 		int handle = take_pending(recent[(turn + (unsigned)i) % (unsigned)recent_count]);
 
-		if (handle >= 0) {
-			turn++;
-			return found(handle, now);
-		}
+		if (handle >= 0)
+			return handle;
 	}
 	return NOTHING;
+}
+
+/* One look at everybody who may have called, in turn: a process that calls without a pause does not starve others. */
+static int look(uint64_t now)
+{
+	static unsigned turn;
+	bool rung_first = ++turn % 2;
+	int handle = rung_first ? look_at_rung(turn / 2) : look_at_recent(turn / 2);
+
+	if (handle == NOTHING)
+		handle = rung_first ? look_at_recent(turn / 2) : look_at_rung(turn / 2);
+	return handle == NOTHING ? NOTHING : found(handle, now);
 }
 
 /* Whether a process is hot, and whether all of those share our processor. */
@@ -275,6 +312,13 @@ static int wait_for_call(uint64_t now)
 	own_cpu = (uint32_t)sched_getcpu();
 	if (turn_began_ns == 0)
 		turn_began_ns = now;
+	if (now - turn_began_ns > BUSY_TURN_NS) {
+		report->now_ns = (double)now;
+		turn_began_ns = 0;
+		silence();
+		collect();
+		return COME_BACK;
+	}
 	for (unsigned looks = 0; (handle = look(now)) == NOTHING; looks++) {
 		bool same_cpu;
 
@@ -326,6 +370,8 @@ static napi_value start(napi_env env, napi_callback_info info)
 	if (length < sizeof *report)
 		return number(env, -EINVAL);
 	napi_create_reference(env, argv[0], 1, &keep);
+	/* Who opens a file at the moment in which its lease is tried sends it. */
+	signal(SIGIO, SIG_IGN);
 	events = epoll_create1(EPOLL_CLOEXEC);
 	return outcome(env, events);
 }

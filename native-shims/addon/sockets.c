@@ -17,6 +17,8 @@
 
 #define GROUPS_MAX 1024
 #define PASSED_MAX 4
+/* The most that the kernel takes in one message (SCM_MAX_FD). */
+#define RECEIVED_MAX 253
 
 /* listen(path) */
 static napi_value listen_at(napi_env env, napi_callback_info info)
@@ -115,27 +117,51 @@ static napi_value send_fds(napi_env env, napi_callback_info info)
 	return outcome(env, sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
-/* receive(socket): a descriptor that was sent, and for which slot: { fd, slot }. Does not wait. */
+/* refuse(socket, errno): tells who connected why that cannot be. */
+static napi_value refuse(napi_env env, napi_callback_info info)
+{
+	double a[2];
+	char byte;
+
+	numbers(env, info, a, 2);
+	byte = (char)a[1];
+	return outcome(env, send((int)a[0], &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+/*
+ * receive(socket): a descriptor that was sent, and for which slot: { fd, slot }.
+ * Does not wait. What else a message may bring is closed, and is -EBADMSG.
+ */
 static napi_value receive_fd(napi_env env, napi_callback_info info)
 {
 	double a[1];
-	char control[CMSG_SPACE(sizeof(int))];
+	char control[CMSG_SPACE(RECEIVED_MAX * sizeof(int))];
 	uint32_t slot = 0;
 	struct iovec io = { &slot, sizeof slot };
 	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
 	struct cmsghdr *c;
 	napi_value out;
-	int fd;
+	size_t count = 0;
+	ssize_t n;
+	int fds[RECEIVED_MAX];
 
 	numbers(env, info, a, 1);
-	if (recvmsg((int)a[0], &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+	n = recvmsg((int)a[0], &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
 		return outcome(env, -1);
 	c = CMSG_FIRSTHDR(&message);
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof fd))
-		return number(env, -EBADMSG);
-	memcpy(&fd, CMSG_DATA(c), sizeof fd);
+	if (c && c->cmsg_type == SCM_RIGHTS) {
+		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
+		memcpy(fds, CMSG_DATA(c), count * sizeof *fds);
+	}
+	if (count != 1 || n != sizeof slot) {
+		while (count > 0)
+			close(fds[--count]);
+		/* The end of the connection looks like an empty message. */
+		return number(env, n == 0 && !c ? -EPIPE : -EBADMSG);
+	}
 	napi_create_object(env, &out);
-	set(env, out, "fd", fd);
+	set(env, out, "fd", fds[0]);
 	set(env, out, "slot", slot);
 	return out;
 }
@@ -143,7 +169,8 @@ static napi_value receive_fd(napi_env env, napi_callback_info info)
 napi_value init_sockets(napi_env env, napi_value exports)
 {
 	static const struct method methods[] = {
-		{ "listen", listen_at }, { "accept", accept_on }, { "send", send_fds }, { "receive", receive_fd },
+		{ "listen", listen_at }, { "accept", accept_on }, { "send", send_fds }, { "refuse", refuse },
+		{ "receive", receive_fd },
 	};
 
 	return EXPORT(env, exports, methods);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* linux/errno.h, which programs never see. */
 #define ERESTARTSYS 512
@@ -34,16 +35,51 @@ struct under_way {
 
 static __thread struct {
 	uint32_t generation;
-	/* The thread's own, which it keeps. */
+	/* The thread's own, which it keeps; -1 when it has none. */
 	int slot;
 	pid_t tid;
 	int depth;
 	struct under_way calls[NESTED_MAX];
 } self __attribute__((tls_model("initial-exec")));
 
+static void free_slot(int index)
+{
+	/* Nobody finds it with a thread that is gone. */
+	__atomic_store_n(&slot_at(index)->tid, 0, __ATOMIC_RELAXED);
+	__atomic_fetch_and(&server.header->taken[index / 32], ~(1u << index % 32), __ATOMIC_RELEASE);
+}
+
+/* Threads keep slots below this for as long as they live; those above are for one call at a time. */
+#define KEPT (IO_SLOTS / 2)
+/* When every slot has been in use for so long, there is no room for another call. */
+#define PATIENCE_NS 1000000000
+#define PATIENCE_STEP_NS 1000000
+
+/* Frees the slots of threads that ended in the middle of a call, as pthread_cancel can have them, once the server has answered. */
+static void reclaim_slots(void)
+{
+	long pid = raw(SYS_getpid);
+
+	for (int i = 0; i < IO_SLOTS; i++) {
+		struct io_slot *slot = slot_at(i);
+		uint32_t tid = __atomic_load_n(&slot->tid, __ATOMIC_RELAXED);
+
+		if (tid && __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == IO_ANSWER && raw(SYS_tgkill, pid, tid, 0) == -ESRCH &&
+		    __atomic_compare_exchange_n(&slot->tid, &tid, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			free_slot(i);
+	}
+}
+
+/* -1: as many calls as there are slots are under way and go on. */
 static int take_slot(void)
 {
-	for (;;) {
+	struct timespec pause = { 0, PATIENCE_STEP_NS };
+
+	for (int waits = 0; waits <= PATIENCE_NS / PATIENCE_STEP_NS; waits++) {
+		if (waits == 1)
+			reclaim_slots();
+		else if (waits > 1)
+			raw(SYS_nanosleep, &pause, NULL);
 		for (int w = 0; w < IO_SLOTS / 32; w++) {
 			uint32_t taken = __atomic_load_n(&server.header->taken[w], __ATOMIC_RELAXED);
 
@@ -55,19 +91,13 @@ static int take_slot(void)
 					return w * 32 + bit;
 			}
 		}
-		/* As many calls as slots are under way; one will end. */
-		raw(SYS_sched_yield);
 	}
-}
-
-static void free_slot(int index)
-{
-	__atomic_fetch_and(&server.header->taken[index / 32], ~(1u << index % 32), __ATOMIC_RELEASE);
+	return -1;
 }
 
 static void on_thread_end(void *generation)
 {
-	if (is_connected() && (uintptr_t)generation == server.generation && self.generation == server.generation)
+	if (is_connected() && (uintptr_t)generation == server.generation && self.generation == server.generation && self.slot >= 0)
 		free_slot(self.slot);
 	self.generation = 0;
 }
@@ -80,6 +110,7 @@ void watch_threads(void)
 void drop_slot(void)
 {
 	self.generation = 0;
+	self.slot = -1;
 	self.depth = 0;
 }
 
@@ -121,23 +152,26 @@ bool begin_call(struct call *call, uint32_t op, int fd, uint32_t handle)
 		errno = (int)-connection;
 		return false;
 	}
-	/* Another connection knows the file by another handle. */
-	if (handle && self.generation != server.generation)
-		handle = handle_of(fd);
 	if (self.generation != server.generation) {
-		self.slot = take_slot();
-		self.tid = (pid_t)raw(SYS_gettid);
-		self.depth = 0;
+		drop_slot();
 		self.generation = server.generation;
-		pthread_setspecific(thread_end, (void *)(uintptr_t)server.generation);
+		self.tid = (pid_t)raw(SYS_gettid);
+		/* Another connection knows the file by another handle. */
+		if (handle)
+			handle = handle_of(fd);
 	}
 	if (self.depth > 0)
 		drop_left(frame);
-	if (self.depth == NESTED_MAX) {
+	call->index = self.depth == NESTED_MAX ? -1 : self.depth > 0 || self.slot < 0 ? take_slot() : self.slot;
+	if (call->index < 0) {
 		errno = ENOMEM;
 		return false;
 	}
-	call->index = self.depth > 0 ? take_slot() : self.slot;
+	STEP();
+	if (self.depth == 0 && call->index < KEPT && self.slot < 0) {
+		self.slot = call->index;
+		pthread_setspecific(thread_end, (void *)(uintptr_t)server.generation);
+	}
 	slot = slot_at(call->index);
 	self.calls[self.depth] = (struct under_way){ .slot = slot, .index = call->index, .frame = frame };
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -149,6 +183,7 @@ bool begin_call(struct call *call, uint32_t op, int fd, uint32_t handle)
 	slot->fd = fd;
 	slot->handle = handle;
 	slot->length = 0;
+	STEP();
 	return true;
 }
 
@@ -203,7 +238,9 @@ static bool see_through(struct under_way *call, uint32_t from, bool cancellable)
 			return false;
 		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != IO_UPCALL)
 			return true;
+		STEP();
 		do_upcall(slot, call->index);
+		STEP();
 		call->was_asked = true;
 		if (!hand_over(slot, call->index, IO_REPLY, &call->rang))
 			return false;
@@ -288,6 +325,7 @@ void end_call(struct call *call)
 		end_last();
 	if (self.depth > 0)
 		end_last();
+	STEP();
 }
 
 long simple_call(uint32_t op, int fd, uint32_t handle, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e)
@@ -325,7 +363,10 @@ long identify(int fd)
 	long handle = -ENODEV;
 
 	for (int i = 0; i < TRIES && handle == -ENODEV && begin_call(&call, IO_IDENTIFY, fd, 0); i++) {
-		if (send_fd(fd, call.index) > 0)
+		long sent = send_fd(fd, call.index);
+
+		STEP();
+		if (sent > 0)
 			handle = make_call(&call);
 		else
 			suspect_all();
@@ -333,6 +374,11 @@ long identify(int fd)
 	}
 	errno = e;
 	return handle;
+}
+
+bool is_served(void)
+{
+	return is_connected() && !server.dead;
 }
 
 bool reports_local(void)

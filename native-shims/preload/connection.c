@@ -58,6 +58,9 @@ long receive(int socket, int *fds, size_t count, int flags)
 	if (n <= 0)
 		return n == 0 ? -ENODEV : n;
 	c = CMSG_FIRSTHDR(&message);
+	/* A message without descriptors that were not cut off is a refusal. */
+	if (!c && !(message.msg_flags & MSG_CTRUNC) && byte)
+		return -(long)(unsigned char)byte;
 	if (!c || c->cmsg_type != SCM_RIGHTS || (message.msg_flags & MSG_CTRUNC))
 		return -EMFILE;
 	memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
@@ -103,22 +106,28 @@ static long connect_now(void)
 	if (snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", door()->folder) >= (int)sizeof address.sun_path)
 		return -ENAMETOOLONG;
 	fd = raw(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	STEP();
 	if (fd < 0)
 		return fd;
 	n = raw(SYS_connect, fd, &address, sizeof address);
+	STEP();
 	if (n < 0) {
 		raw(SYS_close, fd);
 		return n == -EMFILE || n == -ENFILE ? n : -ENODEV;
 	}
 	n = receive((int)fd, fds, 2, MSG_CMSG_CLOEXEC);
+	STEP();
 	if (n != 2) {
 		raw(SYS_close, fd);
 		return n < 0 ? n : -ENODEV;
 	}
 	region = raw(SYS_mmap, NULL, IO_REGION_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+	STEP();
 	raw(SYS_close, fds[0]);
 	make_own((int)fd, &server.socket);
+	STEP();
 	make_own(fds[1], &server.bell);
+	STEP();
 	if (is_error(region)) {
 		end_own(&server.socket);
 		end_own(&server.bell);

@@ -53,6 +53,9 @@ static void set(int fd, uint32_t what, uint64_t inode)
 /* A descriptor that nothing is known of. */
 static uint32_t look(int fd)
 {
+	struct entry *e = entry_of(fd);
+	uint32_t was = e ? __atomic_load_n(&e->what, __ATOMIC_ACQUIRE) : UNKNOWN;
+	uint64_t inode = e ? e->inode : 0;
 	struct stat st;
 	long answer;
 
@@ -67,8 +70,12 @@ static uint32_t look(int fd)
 		return 0;
 	}
 	answer = identify(fd);
-	if (answer < 0)
-		return 0;
+	if (answer < 0) {
+		/* Nobody can say. What was ours stays so: its calls are ENODEV. */
+		if (is_served() || was < OURS || inode != st.st_ino)
+			return 0;
+		answer = was - OURS;
+	}
 	set(fd, answer ? OURS + (uint32_t)answer : FOREIGN, st.st_ino);
 	return (uint32_t)answer;
 }

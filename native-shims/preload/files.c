@@ -138,7 +138,9 @@ EXPORT int close(int fd)
 		return not_open();
 	drop_record_locks(fd);
 	forget(fd);
+	STEP();
 	result = NEXT(close)(fd);
+	STEP();
 	epoll_closed(fd);
 	if (told)
 		report("close(%d) = %d", fd, result);
@@ -150,6 +152,7 @@ EXPORT int dup(int fd)
 	bool is_ours = handle_of(fd) != 0;
 	int result = is_internal(fd) ? not_open() : NEXT(dup)(fd);
 
+	STEP();
 	if (result >= 0) {
 		remember_copy(fd, result);
 		if (is_ours)

@@ -45,6 +45,17 @@ static inline long finish(long result)
 	return result;
 }
 
+/*
+ * A step of the protocol, for the test that kills a program at each of them: in
+ * that test's library, the step whose number IOCTOPUS_STEP says is the last one.
+ */
+#ifdef IOCTOPUS_STEPS
+void step(void);
+#define STEP() step()
+#else
+#define STEP() ((void)0)
+#endif
+
 /* ---- door.c: where the server is ---------------------------------------------- */
 
 struct door {
@@ -134,6 +145,8 @@ uint32_t attach(struct call *call, const void *bytes, size_t length);
 bool is_inherited(void);
 /* Asks the server what a descriptor is that this process has not proved to hold: its handle, 0, or a negative errno. */
 long identify(int fd);
+/* Whether there is a server to ask. */
+bool is_served(void);
 /* Whether the server wants to hear of calls that it has no part in. */
 bool reports_local(void);
 /* Tells it: text as printf. */

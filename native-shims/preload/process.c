@@ -7,6 +7,7 @@ EXPORT pid_t fork(void)
 {
 	pid_t pid = NEXT(fork)();
 
+	STEP();
 	if (pid > 0)
 		report("fork() = %d", pid);
 	return pid;

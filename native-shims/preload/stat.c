@@ -96,15 +96,30 @@ static bool ours(int from, const char *path, int flags, struct io_stat *out, int
 	return true;
 }
 
+/* To where the program wants it, which may not be there. */
+static int give(void *out, const void *made, size_t length)
+{
+	if (write_guarded((uintptr_t)out, made, length) == length)
+		return 0;
+	errno = EFAULT;
+	return -1;
+}
+
+static int give_stat(struct stat *out, const struct io_stat *in)
+{
+	struct stat made;
+
+	fill_stat(&made, in);
+	return give(out, &made, sizeof made);
+}
+
 static int stat_at(int dirfd, const char *path, struct stat *out, int flags, bool *is_ours)
 {
 	struct io_stat st;
 	int result = 0;
 
 	*is_ours = ours(dirfd, path, flags, &st, &result);
-	if (*is_ours && result == 0)
-		fill_stat(out, &st);
-	return result;
+	return *is_ours && result == 0 ? give_stat(out, &st) : result;
 }
 
 static int stat_fd(int fd, struct stat *out, bool *is_ours)
@@ -117,9 +132,7 @@ static int stat_fd(int fd, struct stat *out, bool *is_ours)
 	if (!handle)
 		return 0;
 	result = ask(fd, handle, NULL, true, &st);
-	if (result == 0)
-		fill_stat(out, &st);
-	return result;
+	return result == 0 ? give_stat(out, &st) : result;
 }
 
 #define PATH_STAT(name, flags)                                                                                          \
@@ -234,8 +247,12 @@ EXPORT int statx(int dirfd, const char *restrict path, int flags, unsigned int m
 
 	if (!ours(dirfd, path, flags, &st, &result))
 		return NEXT(statx)(dirfd, path, flags, mask, out);
-	if (result == 0)
-		fill_statx(out, &st);
+	if (result == 0) {
+		struct statx made;
+
+		fill_statx(&made, &st);
+		result = give(out, &made, sizeof made);
+	}
 	return result;
 }
 

@@ -10,6 +10,7 @@ static int64_t up_install(const struct io_slot *slot)
 	int fd;
 	long n = receive(server.socket, &fd, 1, slot->args[1] ? MSG_CMSG_CLOEXEC : 0);
 
+	STEP();
 	if (n < 0)
 		return n;
 	remember(fd, (uint32_t)slot->args[0], (uint64_t)slot->args[2]);
@@ -30,10 +31,12 @@ static int64_t up_map(const struct io_slot *slot)
 	if (fd < 0) {
 		long n = receive(server.socket, &fd, 1, MSG_CMSG_CLOEXEC);
 
+		STEP();
 		if (n < 0)
 			return n;
 	}
 	result = map_noted(slot->args, fd, (const struct io_vma *)slot->data);
+	STEP();
 	if (slot->args[5] < 0)
 		raw(SYS_close, fd);
 	return result;

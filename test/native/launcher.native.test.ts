@@ -75,6 +75,7 @@ describe.skipIf(!hasCompiler)('ioctopus run', () => {
     const { stdout } = await runNative([path]);
     const { stdout: plain } = await start(path, []).ended;
     expect(stdout).toBe(plain);
+    expect(stdout).toMatch(/maps: 0 of rw-s/);
   });
 
   test('one that uses a node still gets the lowest descriptors', async () => {

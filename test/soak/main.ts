@@ -6,10 +6,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, program } from 'commander';
+import { hasCompiler } from '../support/compiler.ts';
+import { Hostility } from '../support/hostility.ts';
 import { runSchedule } from './schedules.ts';
 import { compareDoors } from './scripts.ts';
 
 const SCHEDULES_PER_ROUND = 50;
+const HOSTILE_CALLS_PER_ROUND = 10_000;
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -31,9 +34,12 @@ program
 const { seconds, seed } = program.parse().opts<{ seconds: number; seed: number }>();
 
 const folder = mkdtempSync(join(tmpdir(), 'ioctopus-soak-'));
+const hostility = hasCompiler ? await Hostility.prepare(folder) : undefined;
 const soaks = new Map<string, (seed: number) => void | Promise<void>>([
   ['the same scripts through both doors', compareDoors(folder)],
   ['schedules of programs', repeatSchedules],
+  ['wrong arguments', async (round) => hostility?.calls(round, HOSTILE_CALLS_PER_ROUND)],
+  ['a protocol that is not kept', async (round) => hostility?.protocol(round, HOSTILE_CALLS_PER_ROUND)],
 ]);
 
 console.log(`seed ${seed}`);
@@ -52,6 +58,7 @@ try {
     round++;
   } while (performance.now() < end && process.exitCode !== 1);
 } finally {
+  hostility?.close();
   rmSync(folder, { recursive: true, force: true });
 }
 console.log(`${round - seed} rounds, ${process.exitCode === 1 ? 'the last one failed' : 'all well'}`);

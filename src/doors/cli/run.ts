@@ -18,13 +18,17 @@ export interface RunOptions {
 /** Exit status when the program was not run. */
 export const EXIT_REFUSED = 125;
 
+/** What setTimeout can count to: a longer delay it takes for none. */
+const TIMEOUT_MAX_ms = 2 ** 31 - 1;
+
 const say = (text: string) => process.stderr.write(`ioctopus: ${text}\n`);
 
-function hostTime(addon: Addon): HostTime {
+export function hostTime(addon: Addon): HostTime {
   return {
     now: () => addon.now(),
     after(delay_ns, run) {
-      const timer = setTimeout(run, Math.ceil(delay_ns / 1e6));
+      // Whoever is called too early asks again.
+      const timer = setTimeout(run, Math.min(Math.ceil(delay_ns / 1e6), TIMEOUT_MAX_ms));
       return () => clearTimeout(timer);
     },
   };

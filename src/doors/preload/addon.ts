@@ -60,11 +60,14 @@ export interface Addon {
   /** Makes an eventfd readable. */
   signal(event: number): number;
   now(): number;
+  /** The soft limit on descriptors becomes the hard one. From then on {@link memfd}, {@link reopen} and {@link event} leave the last ones free. */
   raiseFileLimit(): number;
 
   listen(path: string): number;
   accept(listener: number): Connection | number;
   send(socket: number, ...fds: number[]): number;
+  /** Tells who connected by which errno that failed. */
+  refuse(socket: number, errno: number): number;
   receive(socket: number): { readonly fd: number; readonly slot: number } | number;
 
   onReadable(fd: number, call: () => void): Watcher;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Errno, errno } from '../../abi/index.ts';
 import { type Credentials, type File, type Kernel, Mutex } from '../../kernel/index.ts';
 import type { Connection } from './addon.ts';
 import type { Holder, NativeInode } from './native-files.ts';
@@ -53,7 +54,7 @@ export class Client implements Holder {
   isAlive = true;
   /** Numbers of the epoll sets that it has shown to have. */
   readonly epolls = new Set<number>();
-  readonly #slots: (Slot | undefined)[] = new Array(IO_SLOTS).fill(undefined);
+  readonly #slots: (Slot | undefined)[] = [];
   /** Handle 0 means none. */
   readonly #files: (NativeInode | undefined)[] = [undefined];
   readonly #freeHandles: number[] = [];
@@ -128,7 +129,9 @@ export class Client implements Holder {
   *sending<T>(fd: number, take: () => Kernel<T>): Kernel<T> {
     yield* this.#sending.lock();
     try {
-      this.server.addon.send(this.socket, fd);
+      // The number of a socket that is closed may be somebody else's by now.
+      if (!this.isAlive) throw new Errno('EFAULT', 'the program is gone');
+      if (this.server.addon.send(this.socket, fd) < 0) throw new Errno('ENFILE', 'the program does not take what is sent to it');
       return yield* take();
     } finally {
       this.#sending.unlock();
@@ -147,9 +150,15 @@ export class Client implements Holder {
   /** The descriptor itself; the caller closes it. */
   takeReceived(slot: number): number | undefined {
     const { addon } = this.server;
-    for (let message = addon.receive(this.socket); typeof message !== 'number'; message = addon.receive(this.socket)) {
+    for (
+      let message = addon.receive(this.socket);
+      message !== -errno.EAGAIN && message !== -errno.EPIPE;
+      message = addon.receive(this.socket)
+    ) {
+      if (typeof message === 'number') continue;
       this.#dropReceived(message.slot);
-      this.#received.set(message.slot, message.fd);
+      if (message.slot < IO_SLOTS) this.#received.set(message.slot, message.fd);
+      else addon.close(message.fd);
     }
     const fd = this.#received.get(slot);
     this.#received.delete(slot);

@@ -37,15 +37,19 @@ export class RemoteDescriptors implements Descriptors {
   }
 
   *reserve(closeOnExec: boolean): Kernel<number> {
-    const inode = yield* this.#install(undefined, closeOnExec);
-    return inode.fd;
+    const { inode, fd } = yield* this.#install(undefined, closeOnExec);
+    if (this.#reserved.has(fd)) throw new Errno('EBADF', `the program says that descriptor ${fd} was made twice`);
+    this.#reserved.set(fd, inode);
+    return fd;
   }
 
   *fill(fd: number, file: File): Kernel<void> {
     const inode = this.#reserved.get(fd);
     if (inode === undefined) throw new Error(`descriptor ${fd} was not reserved`);
     this.#reserved.delete(fd);
-    inode.file = file;
+    // Another thread may have closed it already.
+    if (inode.hasEnded) file.put();
+    else inode.file = file;
   }
 
   *cancel(fd: number): Kernel<void> {
@@ -58,21 +62,20 @@ export class RemoteDescriptors implements Descriptors {
     return fd;
   }
 
-  *#install(file: File | undefined, closeOnExec: boolean): Kernel<{ readonly fd: number }> {
+  *#install(file: File | undefined, closeOnExec: boolean): Kernel<{ readonly inode: NativeInode; readonly fd: number }> {
     const { client } = this.#slot;
-    const made = client.server.files.make(file);
-    const handle = client.hold(made.inode);
+    const { inode, fd: sent } = client.server.files.make(file);
+    const handle = client.hold(inode);
     try {
-      const result = yield* client.sending(made.fd, () => this.#slot.ask(IO_UP_INSTALL, handle, closeOnExec ? 1 : 0, made.inode.ino));
+      const result = yield* client.sending(sent, () => this.#slot.ask(IO_UP_INSTALL, handle, closeOnExec ? 1 : 0, inode.ino));
       const fd = outcome(result, 'a new descriptor');
-      if (file === undefined) this.#reserved.set(fd, made.inode);
-      return { fd };
+      return { inode, fd };
     } catch (error) {
-      // The reference stays the caller's.
-      made.inode.file = undefined;
+      // The reference stays the caller's. The descriptor sent has kept the inode until now, so it has not been given back already.
+      inode.file = undefined;
       throw error;
     } finally {
-      client.server.addon.close(made.fd);
+      client.server.addon.close(sent);
     }
   }
 }

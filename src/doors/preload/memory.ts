@@ -1,6 +1,7 @@
 import { PAGE_SIZE } from '../../abi/uapi/index.ts';
 import { Counted, type Ledger, type MemoryObject, type MemoryProvider } from '../../kernel/index.ts';
-import { type Addon, must } from './addon.ts';
+import type { Addon } from './addon.ts';
+import { granted } from './exhausted.ts';
 
 const O_RDWR = 2;
 /** A process may have 65 530 mappings; the rest of Node needs some. */
@@ -51,10 +52,11 @@ export class SharedMemoryProvider implements MemoryProvider {
 
   allocate(size: number, name: string): SharedMemory {
     if (size <= 0 || size % PAGE_SIZE !== 0) throw new RangeError(`memory of ${size} bytes is not a number of pages`);
-    const made = must(this.#addon.memfd('ioctopus', size), 'memfd_create');
+    const made = granted(this.#addon.memfd('ioctopus', size), 'memfd_create');
     // The lease does not see the description that memfd_create made, so nobody may keep that one.
-    const fd = must(this.#addon.reopen(made, O_RDWR), 'opening a memory file again');
+    const again = this.#addon.reopen(made, O_RDWR);
     this.#addon.close(made);
+    const fd = granted(again, 'opening a memory file again');
     const memory = new SharedMemory(size, name, fd, this);
     this.#ledger().add(memory);
     return memory;
@@ -73,8 +75,8 @@ export class SharedMemoryProvider implements MemoryProvider {
         break;
       }
     const buffer = this.#addon.map(memory.fd, memory.size);
-    if (typeof buffer === 'number') throw new Error(`mapping ${memory.describe()} failed with errno ${-buffer}`);
-    const bytes = new Uint8Array(buffer);
+    if (typeof buffer === 'number') granted(buffer, `mapping ${memory.describe()}`);
+    const bytes = new Uint8Array(buffer as ArrayBuffer);
     this.#mapped.set(memory, bytes);
     return bytes;
   }

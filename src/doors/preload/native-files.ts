@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { O_ACCMODE } from '../../abi/uapi/index.ts';
 import type { File } from '../../kernel/index.ts';
 import { type Addon, must } from './addon.ts';
+import { granted } from './exhausted.ts';
 import { SharedMemory } from './memory.ts';
 
 const IN_CLOSE_WRITE = 0x8;
@@ -25,7 +26,12 @@ export class NativeInode {
   readonly watch: number;
   /** Undefined while a descriptor is reserved for a file to come; such a descriptor answers as if it were closed. */
   file: File | undefined;
-  /** Set when the inode is the file's own memory: then it lives on in the server, and a lease tells when nobody else has it. */
+  /** Nobody has it any more. */
+  hasEnded = false;
+  /**
+   * Set when the inode is the file's own memory: then it lives on in the server, and a lease tells when nobody else has it. Held, for
+   * a program can have it whose file is gone: one that got the descriptor and said that it did not.
+   */
   readonly memory: SharedMemory | undefined;
   readonly holders = new Map<Holder, number>();
 
@@ -33,7 +39,7 @@ export class NativeInode {
     this.ino = ino;
     this.watch = watch;
     this.file = file;
-    this.memory = memory;
+    this.memory = memory?.get();
   }
 }
 
@@ -68,21 +74,23 @@ export class NativeFiles {
     const access = (file?.flags ?? 0) & O_ACCMODE;
     // A file that cannot be mapped at all must not be handed out as memory: the lease does not see access mode 3.
     if (file?.memory instanceof SharedMemory && access !== O_ACCMODE) return this.#makeShared(file, file.memory, access);
-    const made = must(this.#addon.memfd('ioctopus', 0), 'memfd_create');
+    const made = granted(this.#addon.memfd('ioctopus', 0), 'memfd_create');
     // Access mode 3: whatever goes past the library to the real descriptor gets EBADF, never data.
-    const fd = must(this.#addon.reopen(made, O_ACCMODE), 'opening a memory file again');
+    const fd = this.#addon.reopen(made, O_ACCMODE);
     this.#addon.close(made);
-    return { inode: this.#add(fd, file, undefined, IN_DELETE_SELF), fd };
+    return { inode: this.#add(granted(fd, 'opening a memory file again'), file, undefined, IN_DELETE_SELF), fd };
   }
 
   #makeShared(file: File, memory: SharedMemory, access: number) {
-    const fd = must(this.#addon.reopen(memory.fd, access), 'opening a memory file again');
+    const fd = granted(this.#addon.reopen(memory.fd, access), 'opening a memory file again');
     return { inode: this.#add(fd, file, memory, IN_CLOSE_WRITE | IN_CLOSE_NOWRITE), fd };
   }
 
   #add(fd: number, file: File | undefined, memory: SharedMemory | undefined, mask: number): NativeInode {
     const [, ino] = this.#identity(fd);
-    const inode = new NativeInode(ino, must(this.#addon.watch(this.events, fd, mask), 'inotify_add_watch'), file, memory);
+    const watch = this.#addon.watch(this.events, fd, mask);
+    if (watch < 0) this.#addon.close(fd);
+    const inode = new NativeInode(ino, granted(watch, 'inotify_add_watch'), file, memory);
     this.#byIno.set(ino, inode);
     this.#byWatch.set(inode.watch, inode);
     return inode;
@@ -127,6 +135,7 @@ export class NativeFiles {
   #end(inode: NativeInode): void {
     this.#byIno.delete(inode.ino);
     this.#byWatch.delete(inode.watch);
+    inode.hasEnded = true;
     if (inode.memory !== undefined) this.#addon.unwatch(this.events, inode.watch);
     for (const [holder, handle] of inode.holders) {
       // However the last descriptor went, who held it has closed it: record locks end with that.
@@ -134,6 +143,7 @@ export class NativeFiles {
       holder.forget(handle);
     }
     inode.file?.put();
+    inode.memory?.put();
   }
 
   /** The server goes: files are released whether programs still hold them or not. */

@@ -1,6 +1,6 @@
 /** The numbers of native-shims/protocol.h; a test holds the two together. */
 
-export const IO_SLOTS = 128;
+export const IO_SLOTS = 1024;
 export const IO_PAGE = 4096;
 export const IO_REGION_SIZE = (IO_SLOTS + 1) * IO_PAGE;
 export const IO_DATA_SIZE = IO_PAGE - 128;

@@ -16,8 +16,9 @@ import {
   settle,
 } from '../../kernel/index.ts';
 import type { Machine, Pacer } from '../../machine/index.ts';
-import { type Addon, COME_BACK, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
+import { type Addon, COME_BACK, type Connection, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
 import { Client } from './client.ts';
+import { Exhausted, granted, type Resource } from './exhausted.ts';
 import { makeFolder } from './folder.ts';
 import { NativeEpolls } from './native-epolls.ts';
 import { NativeFiles } from './native-files.ts';
@@ -94,6 +95,7 @@ export class PreloadServer {
   #heldState = 0;
   /** Traced calls under way that have not been seen to wait. */
   readonly #unannounced = new Map<Slot, { readonly call: Call; readonly coroutine: Coroutine<unknown> }>();
+  readonly #lacked = new Set<Resource>();
   #isServing = false;
   #isClosed = false;
 
@@ -284,7 +286,8 @@ export class PreloadServer {
   }
 
   #finish(slot: Slot, call: Call, value: unknown, error: unknown): void {
-    if (error !== undefined && !(error instanceof Errno) && slot.client.isAlive) this.#complain(call, error);
+    if (error instanceof Exhausted) this.#lack(error.resource, error.reason);
+    else if (error !== undefined && !(error instanceof Errno) && slot.client.isAlive) this.#complain(call, error);
     this.system.tracer?.finished(slot.task, call.name, call.args, error ?? value);
     slot.task.callName = '';
     if (!slot.client.isAlive) return;
@@ -294,6 +297,13 @@ export class PreloadServer {
   /** Not the program's fault: it gets EIO, people get to know. */
   #complain(call: Call, error: unknown): void {
     this.system.log.print('err', `${call.name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  }
+
+  /** Says once what there is too little of, and what helps. */
+  #lack(resource: Resource, text: string): void {
+    if (this.#lacked.has(resource)) return;
+    this.#lacked.add(resource);
+    this.system.log.print('err', text);
   }
 
   /** Which emulated file a descriptor is that the program has sent. */
@@ -317,22 +327,46 @@ export class PreloadServer {
       typeof connection !== 'number';
       connection = this.addon.accept(this.#listener)
     ) {
-      const file = must(this.addon.memfd('ioctopus-region', protocol.IO_REGION_SIZE), 'memfd_create');
-      const region = this.addon.map(file, protocol.IO_REGION_SIZE) as ArrayBuffer;
-      const bell = must(this.addon.event(), 'eventfd');
+      try {
+        this.#connect(connection);
+      } catch (error) {
+        if (!(error instanceof Exhausted)) throw error;
+        this.#lack(error.resource, error.reason);
+        this.addon.refuse(connection.socket, error.errno);
+        for (const fd of [connection.socket, connection.pidfd]) this.addon.close(fd);
+      }
+    }
+  }
+
+  /** @throws Exhausted when there is no room for another process */
+  #connect(connection: Connection): void {
+    const earlier = this.clients.find((client) => client.process.pid === connection.pid && connection.pid > 0);
+    if (earlier !== undefined) this.#drop(earlier);
+    const opened: number[] = [];
+    const kept = (fd: number, what: string) => {
+      opened.push(granted(fd, what));
+      return fd;
+    };
+    let region: ArrayBuffer | undefined;
+    try {
+      const file = kept(this.addon.memfd('ioctopus-region', protocol.IO_REGION_SIZE), 'memfd_create');
+      const bell = kept(this.addon.event(), 'eventfd');
+      const mapped = this.addon.map(file, protocol.IO_REGION_SIZE);
+      if (typeof mapped === 'number') throw new Exhausted('memory');
+      region = mapped;
       const flags = this.system.tracer === undefined ? 0 : protocol.IO_REPORT_LOCAL;
       const index = this.addon.addClient(region, bell, flags, () => this.#turn());
-      if (index >= 0) {
-        const client = new Client(this, connection, { index, region, bell });
-        this.#clients.set(index, client);
-        this.addon.epollAdd(this.#events, client.pidfd, EPOLLIN, keyOfProcess(index));
-        this.addon.epollAdd(this.#events, client.socket, EPOLLRDHUP, keyOfSocket(index));
-        this.addon.send(client.socket, file, bell);
-      } else {
-        this.addon.unmap(region);
-        for (const fd of [bell, connection.socket, connection.pidfd]) this.addon.close(fd);
-      }
+      if (index < 0) throw new Exhausted('connections');
+      const client = new Client(this, connection, { index, region, bell });
+      this.#clients.set(index, client);
+      this.addon.epollAdd(this.#events, client.pidfd, EPOLLIN, keyOfProcess(index));
+      this.addon.epollAdd(this.#events, client.socket, EPOLLRDHUP, keyOfSocket(index));
+      this.addon.send(client.socket, file, bell);
       this.addon.close(file);
+    } catch (error) {
+      if (region !== undefined) this.addon.unmap(region);
+      for (const fd of opened) this.addon.close(fd);
+      throw error;
     }
   }
 

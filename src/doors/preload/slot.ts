@@ -101,8 +101,14 @@ export class Slot {
     return this.#word * 4 + protocol.SLOT_DATA;
   }
 
+  /** @throws Errno EFAULT when the program has ended, and its region is not there any more */
+  assertReachable(): void {
+    if (!this.client.isAlive) throw new Errno('EFAULT', 'the program is gone');
+  }
+
   /** The data as a window into shared memory. */
   data(length: number): Uint8Array {
+    this.assertReachable();
     return this.client.bytes.subarray(this.dataAt, this.dataAt + Math.min(length, protocol.IO_DATA_SIZE));
   }
 
@@ -122,15 +128,16 @@ export class Slot {
    * Has the program's thread do something: see `enum io_up`. Data must stand in the slot already.
    *
    * @returns the outcome, a negated errno below 0
-   * @throws Errno EFAULT when the program ends meanwhile
+   * @throws Errno EFAULT when the program has ended or ends meanwhile
    */
   *ask(up: number, ...args: readonly number[]): Kernel<number> {
+    this.assertReachable();
     this.set(protocol.SLOT_UP, up);
     for (const [index, value] of args.entries()) this.set64(protocol.SLOT_ARGS + 8 * index, value);
     this.state = 'asking';
     this.client.publish(this, protocol.IO_UPCALL);
     while (this.state === 'asking') {
-      if (!this.client.isAlive) throw new Errno('EFAULT', 'the program is gone');
+      this.assertReachable();
       const wake = yield waitOn([{ queue: this.#replied, key: 1 }], { mode: 'killable' });
       if (wake === 'signal') throw new Errno('EFAULT', 'the program is gone');
     }

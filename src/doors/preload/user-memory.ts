@@ -19,6 +19,9 @@ import {
 } from './protocol.ts';
 import type { Slot } from './slot.ts';
 
+/** A read begins with room for so much. */
+const GROWTH = 65_536;
+
 /** The memory of a program behind the native door: read and written by the thread that waits for the call. */
 export class RemoteMemory implements UserMemory {
   readonly #slot: Slot;
@@ -47,6 +50,7 @@ export class RemoteMemory implements UserMemory {
 
   readable(address: number, length: number): number {
     const at = address - this.#prefetched;
+    if (!this.#slot.client.isAlive) return -1;
     return at >= 0 && at + length <= this.#prefetchedLength ? this.#slot.dataAt + at : -1;
   }
 
@@ -58,16 +62,22 @@ export class RemoteMemory implements UserMemory {
     const at = this.readable(address, length);
     if (at >= 0) return this.#slot.client.bytes.slice(at, at + length);
     this.dropPrefetched();
-    const out = new Uint8Array(length);
+    // It grows with what there is: a program can name any length.
+    let out = new Uint8Array(Math.min(length, GROWTH));
     let done = 0;
     while (done < length) {
       const wanted = Math.min(length - done, IO_DATA_SIZE);
       const got = Math.min(yield* this.#slot.ask(IO_UP_READ, address + done, wanted), wanted);
+      if (done + got > out.length) {
+        const larger = new Uint8Array(Math.min(length, 2 * out.length));
+        larger.set(out);
+        out = larger;
+      }
       if (got > 0) out.set(this.#slot.data(got), done);
       done += Math.max(got, 0);
       if (got < wanted) return out.subarray(0, done);
     }
-    return out;
+    return out.subarray(0, done);
   }
 
   *write(address: number, bytes: Uint8Array): Kernel<number> {

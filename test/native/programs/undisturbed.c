@@ -1,4 +1,7 @@
-/* What a process is made of, after some epoll of its own: descriptors, threads, signal handlers and mask. With an argument, a node is opened before. */
+/*
+ * What a process is made of: descriptors, threads, signal handlers and mask, limits,
+ * memory that it shares with anybody. With an argument, a node is opened before.
+ */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -36,21 +39,59 @@ static void wait_for_input(void)
 	close(ends[1]);
 }
 
+/* Prints the lines of a file that hold some text: all of them, or only how many. */
+static void lines(const char *path, const char *text, int only_count)
+{
+	char line[512];
+	FILE *f = fopen(path, "r");
+	int n = 0;
+
+	while (f && fgets(line, sizeof line, f))
+		if (strstr(line, text)) {
+			n++;
+			if (!only_count)
+				fputs(line, stdout);
+		}
+	fclose(f);
+	if (only_count)
+		printf("%s: %d of %s\n", path, n, text);
+}
+
+/* What the descriptors show. */
+static void links(void)
+{
+	for (int fd = 0; fd < 32768; fd++) {
+		char path[64], target[256];
+		ssize_t n;
+
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		n = readlink(path, target, sizeof target - 1);
+		if (n < 0)
+			continue;
+		target[n] = 0;
+		/* Pipes and sockets without their numbers. */
+		printf("%d: %.*s\n", fd, (int)strcspn(target, ":["), target);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	char line[256];
-	FILE *f;
 	int node = argc > 1 ? open(argv[1], O_RDWR) : -1, first, second;
 
 	wait_for_input();
 	list("/proc/self/fd");
 	list("/proc/self/task");
-	f = fopen("/proc/self/status", "r");
-	while (f && fgets(line, sizeof line, f))
-		/* SigQ counts what is queued for all processes of the user. */
-		if ((!strncmp(line, "Sig", 3) && strncmp(line, "SigQ", 4)) || !strncmp(line, "Shd", 3))
-			fputs(line, stdout);
-	fclose(f);
+	links();
+	/* Not SigQ, which counts what is queued for all processes of the user. */
+	lines("/proc/self/status", "SigPnd", 0);
+	lines("/proc/self/status", "SigBlk", 0);
+	lines("/proc/self/status", "SigIgn", 0);
+	lines("/proc/self/status", "SigCgt", 0);
+	lines("/proc/self/status", "Shd", 0);
+	lines("/proc/self/status", "Seccomp", 0);
+	lines("/proc/self/limits", "Max", 0);
+	lines("/proc/self/maps", "rw-s", 1);
+	lines("/proc/self/maps", "memfd", 1);
 	/* The lowest free number is the program's, whatever we hold. */
 	first = dup(0);
 	second = open("/dev/null", O_RDONLY);

@@ -26,7 +26,7 @@ export const plain =
   };
 
 /** A request that is refused whatever it is about. */
-export function refused(name: string, args: CallArguments, code: 'ENOTTY' | 'ENOSYS'): Call {
+export function refused(name: string, args: CallArguments, code: 'ENOTTY' | 'ENOSYS' | 'EINVAL'): Call {
   return {
     name,
     args,

@@ -1,5 +1,5 @@
 import { Errno } from '../../../abi/index.ts';
-import { FIOCLEX, FIONCLEX } from '../../../abi/uapi/index.ts';
+import { FIOCLEX, FIONCLEX, MAP_ANONYMOUS } from '../../../abi/uapi/index.ts';
 import { calls } from '../../../kernel/index.ts';
 import * as protocol from '../protocol.ts';
 import type { Slot } from '../slot.ts';
@@ -22,6 +22,8 @@ function mmapCall(slot: Slot, fd: number): Call {
     number,
     number,
   ];
+  // The library does not ask about a mapping that concerns no file.
+  if ((flags & MAP_ANONYMOUS) !== 0) return refused('mmap', [address, length, protection, flags, fd, offset], 'EINVAL');
   return {
     name: 'mmap',
     args: [address, length, protection, flags, fd, offset],
