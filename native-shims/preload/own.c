@@ -152,8 +152,8 @@ bool has_lost_own(void)
 	static uint16_t checked_at;
 	uint16_t now = descriptor_epoch();
 
-	/* A server that sleeps needs the bell, and one that has dropped us says that it sleeps. */
-	if (now == __atomic_load_n(&checked_at, __ATOMIC_RELAXED) && !__atomic_load_n(&server.header->server.ring_me, __ATOMIC_RELAXED))
+	/* Who must ring looks at the bell then, and a server that has dropped us wants to be rung. */
+	if (now == __atomic_load_n(&checked_at, __ATOMIC_RELAXED))
 		return false;
 	if (!are_own_intact())
 		return true;

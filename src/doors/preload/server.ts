@@ -85,7 +85,6 @@ export class PreloadServer {
   readonly #report = new Float64Array(REPORT_SIZE);
   readonly #events: number;
   readonly #watcher: Watcher;
-  readonly #foreignFiles = new Map<number, File>();
   readonly #clients = new Map<number, Client>();
   readonly #paths: ArrayBuffer;
   #pathsGeneration = 0;
@@ -153,7 +152,6 @@ export class PreloadServer {
     this.epolls.close();
     this.files.close();
     this.foreignFile.put();
-    for (const file of this.#foreignFiles.values()) file.put();
     this.system.scheduler.runReady();
     for (const fd of [this.#listener, this.#events]) this.addon.close(fd);
     this.system.devices.onChange = undefined;
@@ -177,18 +175,11 @@ export class PreloadServer {
     }
   }
 
-  /** What a call sees of a descriptor that is none of the machine's: how it is open, and of which kind. */
-  foreign(flags: number, mode: number): File {
-    const known = flags & KNOWN_OF_FOREIGN;
-    const key = known + (mode & S_IFMT) * 0x1000_0000;
-    let file = this.#foreignFiles.get(key);
-    if (file === undefined) {
-      const inode = new Inode(this.foreignFile.inode.fs, { ino: 1, mode: mode & S_IFMT });
-      const path = () => 'a file of the host';
-      file = new File(this.system, { ops: {}, inode, flags: known, mode: FMODE_PREAD | FMODE_PWRITE, path });
-      this.#foreignFiles.set(key, file);
-    }
-    return file;
+  /** What a call sees of a descriptor that is none of the machine's: how it is open, and of which kind. The caller puts it. */
+  makeForeign(flags: number, mode: number): File {
+    const inode = new Inode(this.foreignFile.inode.fs, { ino: 1, mode: mode & S_IFMT });
+    const path = () => 'a file of the host';
+    return new File(this.system, { ops: {}, inode, flags: flags & KNOWN_OF_FOREIGN, mode: FMODE_PREAD | FMODE_PWRITE, path });
   }
 
   // ---- the loop -------------------------------------------------------------------
@@ -290,6 +281,7 @@ export class PreloadServer {
     else if (error !== undefined && !(error instanceof Errno) && slot.client.isAlive) this.#complain(call, error);
     this.system.tracer?.finished(slot.task, call.name, call.args, error ?? value);
     slot.task.callName = '';
+    slot.dropFiles();
     if (!slot.client.isAlive) return;
     slot.answer(error === undefined ? (call.end?.(value) ?? (value as number)) : -1, error);
   }

@@ -29,6 +29,7 @@ export class Slot {
   state: SlotState = 'idle';
   /** Files of the request's descriptors, which the program has proved to hold. */
   readonly known = new Map<number, File>();
+  readonly #borrowed: File[] = [];
   /** Index of the slot's first word in the region's 32-bit views. */
   readonly #word: number;
   readonly #replied: WaitQueue;
@@ -114,10 +115,21 @@ export class Slot {
 
   // ---- answers and up-calls --------------------------------------------------------
 
+  /** Files that only this call needs. */
+  borrow(file: File): File {
+    this.#borrowed.push(file);
+    return file;
+  }
+
+  /** The call has ended: it knows no files any more. */
+  dropFiles(): void {
+    this.known.clear();
+    for (const file of this.#borrowed.splice(0)) file.put();
+  }
+
   /** Ends the call: its result, or the error that it threw. */
   answer(result: number, error: unknown): void {
     this.state = 'idle';
-    this.known.clear();
     this.task.signals.endInterrupt();
     this.set64(protocol.SLOT_RESULT, result);
     this.set(protocol.SLOT_ERROR, error === undefined ? 0 : error instanceof Errno ? error.errno : errno.EIO);

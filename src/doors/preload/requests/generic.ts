@@ -29,7 +29,9 @@ function takeEnd(slot: Slot, index: number): number {
   const at = slot.dataAt + index * END_SIZE;
   const fd = view.getInt32(at, true);
   const handle = view.getUint32(at + 4, true);
-  const file = handle !== 0 ? slot.client.fileOf(handle) : server.foreign(view.getUint32(at + 8, true), view.getUint32(at + 12, true));
+  const flags = view.getUint32(at + 8, true);
+  const mode = view.getUint32(at + 12, true);
+  const file = handle !== 0 ? slot.client.fileOf(handle) : slot.borrow(server.makeForeign(flags, mode));
   if (fd >= 0 && file !== undefined) slot.known.set(fd, file);
   return fd;
 }
