@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/types.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define ASK(fd, op, a, b, c, d, e)                                                                                      \
@@ -131,6 +132,18 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	result = make_call(&call);
 	end_call(&call);
 	return (int)finish(result);
+}
+
+EXPORT int isatty(int fd)
+{
+	struct termios t;
+
+	return handle_of(fd) ? ioctl(fd, TCGETS, &t) == 0 : NEXT(isatty)(fd);
+}
+
+EXPORT int tcgetattr(int fd, struct termios *t)
+{
+	return handle_of(fd) ? ioctl(fd, TCGETS, t) : NEXT(tcgetattr)(fd, t);
 }
 
 EXPORT int ftruncate(int fd, off_t length)

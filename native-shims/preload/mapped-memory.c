@@ -167,8 +167,11 @@ EXPORT int mincore(void *address, size_t length, unsigned char *vector)
 	/* It counts pages of the page cache, and a device has none. */
 	for (; result == 0 && first_in(at, to, &m); at = m.to) {
 		uintptr_t start = m.from > from ? m.from : from, end = m.to < to ? m.to : to;
+		static const unsigned char none[1];
 
-		memset(vector + (start - from) / PAGE, 0, (end - start) / PAGE);
+		for (; start < end; start += PAGE)
+			if (!write_guarded((uintptr_t)(vector + (start - from) / PAGE), none, 1))
+				return (int)finish(-EFAULT);
 	}
 	return result;
 }

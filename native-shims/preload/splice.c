@@ -47,9 +47,11 @@ static long between(uint32_t kind, struct io_end from, struct io_end to, const v
 /* Whether a file of the host has no byte left to send: then nobody asks whether ours can take one. */
 static bool is_at_end(const struct io_end *from, const off_t *offset)
 {
-	off_t at = offset ? *offset : raw(SYS_lseek, from->fd, 0, SEEK_CUR);
+	off_t at = offset ? -1 : raw(SYS_lseek, from->fd, 0, SEEK_CUR);
 	char byte;
 
+	if (offset)
+		read_guarded(&at, (uintptr_t)offset, sizeof at);
 	return !from->handle && S_ISREG(from->mode) && at >= 0 && raw(SYS_pread64, from->fd, &byte, 1, at) == 0;
 }
 

@@ -13,6 +13,7 @@ describe.skipIf(!hasCompiler)('whatever a program does, the server goes on, serv
   afterAll(() => hostility.close());
 
   test.each([1, 2, 3, 4])('wrong arguments, memory that goes away: seed %i', (seed) => hostility.calls(seed, 1500));
+  test.each([1, 2, 3, 4])('wrong calls on files and mappings, and signals all the time: seed %i', (seed) => hostility.files(seed, 1500));
   test.each([1, 2, 3, 4])('a protocol that is not kept: seed %i', (seed) => hostility.protocol(seed, 1500));
 
   test('the findings name nothing', () => {

@@ -39,6 +39,7 @@ const soaks = new Map<string, (seed: number) => void | Promise<void>>([
   ['the same scripts through both doors', compareDoors(folder)],
   ['schedules of programs', repeatSchedules],
   ['wrong arguments', async (round) => hostility?.calls(round, HOSTILE_CALLS_PER_ROUND)],
+  ['wrong calls on files', async (round) => hostility?.files(round, HOSTILE_CALLS_PER_ROUND)],
   ['a protocol that is not kept', async (round) => hostility?.protocol(round, HOSTILE_CALLS_PER_ROUND)],
 ]);
 

@@ -18,7 +18,10 @@ export class Hostility {
   private constructor(folder: string) {
     const source = (name: string) => join(root, 'test/native/programs', `${name}.c`);
     this.#programs = Object.fromEntries(
-      ['hostile-calls', 'hostile-protocol', 'churn'].map((name) => [name, compile(source(name), join(folder, name), '-O2')]),
+      ['hostile-calls', 'hostile-files', 'hostile-protocol', 'churn'].map((name) => [
+        name,
+        compile(source(name), join(folder, name), '-O2'),
+      ]),
     );
   }
 
@@ -33,6 +36,11 @@ export class Hostility {
   /** A program that makes wrong calls. @throws Error when that does harm */
   calls(seed: number, count: number): Promise<void> {
     return this.#run('hostile-calls', seed, count);
+  }
+
+  /** One that makes the calls that every file has, wrongly, and is interrupted all the time. @throws Error when that does harm */
+  files(seed: number, count: number): Promise<void> {
+    return this.#run('hostile-files', seed, count);
   }
 
   /** A program that does not keep to the protocol. @throws Error when that does harm */

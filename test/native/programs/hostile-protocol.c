@@ -262,7 +262,7 @@ static void share(void)
 
 	if (pid == 0) {
 		for (int i = 0; i < 20; i++)
-			request(some_slot(), draw(32));
+			request(some_slot(), draw(72));
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
@@ -273,7 +273,7 @@ static void act(void)
 	uint32_t what = draw(100);
 
 	if (what < 40)
-		request(some_slot(), draw(8) ? draw(32) : (uint32_t)odd_value());
+		request(some_slot(), draw(8) ? draw(72) : (uint32_t)odd_value());
 	else if (what < 50)
 		open_properly(some_slot());
 	else if (what < 62)
