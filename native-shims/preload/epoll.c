@@ -97,6 +97,9 @@ EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 
 /* ---- waiting ------------------------------------------------------------------------ */
 
+/* Events that are looked at at a time. */
+#define SOME 64
+
 /* One of the calls that wait, with what the program gave. */
 struct waiting {
 	enum { WAIT, PWAIT, PWAIT2 } call;
@@ -137,31 +140,52 @@ static long collect(const struct waiting *w, uint32_t set, long max, struct epol
 	return n;
 }
 
+/* The events after one move into its place. */
+static void close_gap(struct epoll_event *gap, long after)
+{
+	struct epoll_event some[SOME];
+
+	for (long n; after > 0; after -= n, gap += n) {
+		n = after < SOME ? after : SOME;
+		write_guarded((uintptr_t)gap, some, read_guarded(some, (uintptr_t)(gap + 1), (size_t)n * sizeof *some));
+	}
+}
+
+/* Where the marker of a set stands among the events from one on, or -1: another thread may take their memory away. */
+static long find_marker(const struct waiting *w, long from, long n, uint32_t *set)
+{
+	struct epoll_event some[SOME];
+
+	for (; from < n; from += SOME) {
+		long count = n - from < SOME ? n - from : SOME;
+
+		count = (long)(read_guarded(some, (uintptr_t)(w->events + from), (size_t)count * sizeof *some) / sizeof *some);
+		for (long i = 0; i < count; i++)
+			if (some[i].data.u64 >> 32 == IO_EPOLL_MAGIC) {
+				*set = (uint32_t)some[i].data.u64;
+				return from + i;
+			}
+	}
+	return -1;
+}
+
 /* Puts what the server has to report into the place of the marker. Says how many events there are, or a negative errno. */
 static long gather(const struct waiting *w, long n)
 {
 	struct epoll_event out[EVENTS_MAX];
+	uint32_t set;
 
-	for (long i = 0; i < n; i++) {
-		uint64_t data = w->events[i].data.u64;
-		long got;
+	for (long at = -1; (at = find_marker(w, at + 1, n, &set)) >= 0;) {
+		long got = collect(w, set, w->max - n + 1, out);
 
-		if (data >> 32 != IO_EPOLL_MAGIC)
-			continue;
-		got = collect(w, (uint32_t)data, w->max - n + 1, out);
 		/* The program's own data, which only looks like ours. */
 		if (got == -ESTALE)
 			continue;
 		n--;
-		for (long k = i; k < n; k++)
-			w->events[k] = w->events[k + 1];
+		close_gap(w->events + at, n - at);
 		if (got < 0)
 			return n > 0 ? n : got;
-		/* The place of the first was written just now; the others may be no memory at all. */
-		if (got == 1)
-			w->events[n] = out[0];
-		else if (got > 1)
-			got = (long)(write_guarded((uintptr_t)(w->events + n), out, (size_t)got * sizeof *out) / sizeof *out);
+		got = (long)(write_guarded((uintptr_t)(w->events + n), out, (size_t)got * sizeof *out) / sizeof *out);
 		return n + got;
 	}
 	return n;
@@ -196,7 +220,7 @@ static int wait_on(const struct waiting *w, int64_t left_ns)
  */
 static int answer(const struct waiting *w, int n, int64_t timeout_ns, int64_t began_ns)
 {
-	while (n > 0 && door()->open) {
+	while (n > 0 && (is_connected() || is_inherited())) {
 		long all = gather(w, n);
 		int64_t left = timeout_ns;
 
