@@ -18,7 +18,7 @@ const sources = (folder) =>
 
 const newest = (folder) =>
   Math.max(
-    ...[...readdirSync(join(here, folder)).map((name) => join(here, folder, name)), join(here, 'protocol.h')].map(
+    ...[...readdirSync(join(here, folder)).map((name) => join(here, folder, name)), join(here, 'protocol.h'), join(here, 'spin.h')].map(
       (path) => statSync(path).mtimeMs,
     ),
   );

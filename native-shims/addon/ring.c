@@ -5,6 +5,7 @@
  */
 #include "addon.h"
 #include "../protocol.h"
+#include "../spin.h"
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
@@ -37,7 +38,7 @@ struct client {
 	int bell;
 	struct watcher *watcher;
 	/* When it last called, and from which processor. */
-	uint64_t called_ns;
+	int64_t called_ns;
 	uint32_t cpu;
 	/*
 	 * The word of pending bits to look at first, the bit found last, and how many
@@ -58,7 +59,7 @@ static int recent[RECENT_MAX], recent_count;
 static int rung[CLIENTS_MAX], rung_count;
 static int ringing[CLIENTS_MAX], ringing_count;
 static uint32_t own_cpu;
-static uint64_t turn_began_ns;
+static int64_t turn_began_ns;
 
 /* The epoll set of everything else that the server must know of before it serves a call. */
 static int events = -1;
@@ -71,23 +72,6 @@ static struct {
 	double count;
 	double keys[EVENTS_MAX];
 } *report;
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#else
-	__asm__ volatile("yield");
-#endif
-}
 
 static void publish_cpu(struct client *c)
 {
@@ -174,7 +158,7 @@ static void forget_recent(int at)
 }
 
 /* From now on the process need not ring: in place of the one that has called least recently, unless all are hot. */
-static void make_recent(int index, uint64_t now)
+static void make_recent(int index, int64_t now)
 {
 	struct client *c = &clients[index];
 
@@ -208,7 +192,7 @@ static void publish(int handle, uint32_t state)
 		syscall(SYS_futex, &slot->state, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-static int found(int handle, uint64_t now)
+static int found(int handle, int64_t now)
 {
 	struct client *c = &clients[handle / IO_SLOTS];
 
@@ -253,7 +237,7 @@ static int look_at_recent(unsigned turn)
 }
 
 /* One look at everybody who may have called, in turn: a process that calls without a pause does not starve others. */
-static int look(uint64_t now)
+static int look(int64_t now)
 {
 	static unsigned turn;
 	bool rung_first = ++turn % 2;
@@ -265,7 +249,7 @@ static int look(uint64_t now)
 }
 
 /* Whether a process is hot, and whether all of those share our processor. */
-static bool worth_waiting(uint64_t now, bool *same_cpu)
+static bool worth_waiting(int64_t now, bool *same_cpu)
 {
 	bool worth = false;
 
@@ -284,7 +268,7 @@ static bool worth_waiting(uint64_t now, bool *same_cpu)
 }
 
 /* Before sleeping: everybody must ring from now on, and whoever called meanwhile is served first. */
-static int go_to_sleep(uint64_t now)
+static int go_to_sleep(int64_t now)
 {
 	for (int i = 0; i < recent_count; i++) {
 		int handle;
@@ -304,7 +288,7 @@ static int go_to_sleep(uint64_t now)
  * What a call answers may depend on what happened before it, such as a file being
  * closed. So events are collected after its pending bit was seen.
  */
-static int wait_for_call(uint64_t now)
+static int wait_for_call(int64_t now)
 {
 	int handle;
 
@@ -382,7 +366,7 @@ static napi_value next(napi_env env, napi_callback_info info)
 	napi_value argv[2], out;
 	size_t argc = 2;
 	int32_t handle = NOTHING, state = 0;
-	uint64_t now;
+	int64_t now;
 
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
 	napi_get_value_int32(env, argv[0], &handle);

@@ -5,6 +5,7 @@
  * IO_EPOLL_MAGIC in its data says that the server may have some.
  */
 #include "client.h"
+#include "../spin.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/epoll.h>
@@ -189,14 +190,6 @@ static long gather(const struct waiting *w, long n)
 		return n + got;
 	}
 	return n;
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
 /* Waits again, for what is left of the time. */

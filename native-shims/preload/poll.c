@@ -5,6 +5,7 @@
  * is then asked of the server.
  */
 #include "client.h"
+#include "../spin.h"
 #include "waiting.h"
 #include <fcntl.h>
 #include <string.h>
@@ -91,14 +92,6 @@ static void end_watch(void)
 }
 
 /* ---- time ---------------------------------------------------------------------------------- */
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
 
 /* In nanoseconds; -1 for ever. Longer than a century is for ever. */
 static int64_t duration(const struct timespec *t)

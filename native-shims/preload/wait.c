@@ -1,5 +1,6 @@
 /* Waiting for the server: the rules are in ../README.md. */
 #include "client.h"
+#include "../spin.h"
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,23 +15,6 @@
 #define YIELDS_AFTER_RING 3
 /* How often a sleeper looks whether the server is still there. */
 #define SLICE_NS 50000000
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#else
-	__asm__ volatile("yield");
-#endif
-}
 
 static uint32_t publish_cpu(struct io_slot *slot)
 {
@@ -65,7 +49,7 @@ static bool yield(struct io_slot *slot, uint32_t from, int times)
 /* Waits awake, as long as that can pay. */
 static bool spin(struct io_slot *slot, uint32_t from)
 {
-	uint64_t began = now_ns();
+	int64_t began = now_ns();
 
 	for (unsigned i = 1; !has_changed(slot, from); i++) {
 		if (i % 16 == 0) {
