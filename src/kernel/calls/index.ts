@@ -6,7 +6,9 @@ export { poll } from '../poll.ts';
 export { fchmod, fchown, fstat, futimens } from './attributes.ts';
 export { close, dup, dup2, dup3, fcntl, fileControl, setFileLimit } from './descriptors.ts';
 export { fallocate, fsync, ftruncate, type IoVector, ioctl, lseek, pread, pwrite, read, write } from './io.ts';
+export { getdents, getdents64 } from './listing.ts';
 export { type MapRequest, mmap, mprotect, munmap } from './mapping.ts';
+export { fstatfs, mount, statfs, umount } from './mounts.ts';
 export {
   chdir,
   faccessat,
@@ -15,7 +17,6 @@ export {
   fchownat,
   fstatat,
   getcwd,
-  getdents,
   linkat,
   mkdirat,
   openat,
