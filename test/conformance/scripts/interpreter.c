@@ -22,9 +22,12 @@
  *	                                follows its last byte; `ro`: read-only
  *	dump N OFFSET LENGTH            what is in it now
  *
+ * and those on names, see paths.h.
+ *
  * A number is decimal, 0x.. or 0.., or $K for what line K answered (lines count
  * from 1). BYTES are hexadecimal, with `$K` for four bytes, `@N` for the eight of
- * an area's address, and `*K` for K zero bytes between dots. A POINTER is a number
+ * an area's address, `*K` for K zero bytes and `=TEXT` for text between dots. A
+ * POINTER is a number
  * or @N; MAP is the line of the mmap. Answers that are addresses print as `addr`.
  */
 #ifndef _GNU_SOURCE
@@ -45,6 +48,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "paths.h"
 
 #define PAGE 4096ul
 #define LINES 512
@@ -93,6 +98,10 @@ static size_t bytes(const char *word, unsigned char *out)
 			memcpy(out + n, &value, *word == '$' ? 4 : 8);
 			n += *word == '$' ? 4 : 8;
 			word = end;
+			break;
+		case '=':
+			for (word++; *word && *word != '.'; word++)
+				out[n++] = (unsigned char)*word;
 			break;
 		case '*':
 			value = strtoull(word + 1, &end, 10);
@@ -248,7 +257,7 @@ static void run_line(int line, int argc, char **w)
 		result = setrlimit(RLIMIT_NOFILE, &limit);
 	} else if (IS("area"))
 		make_area((int)a[1], w[2], argc > 3 ? w[3] : NULL);
-	else if (!IS("dump"))
+	else if (!IS("dump") && !path_call(w, a, &result, &st))
 		exit(99);
 
 	answers[line] = result;
@@ -259,8 +268,11 @@ static void run_line(int line, int argc, char **w)
 		print_bytes(room, (size_t)a[3]);
 	if (IS("dump"))
 		print_bytes(areas[a[1]] + a[2], (size_t)a[3]);
-	if ((IS("fstat") || IS("stat")) && result == 0)
+	if ((IS("fstat") || IS("stat") || IS("lstat")) && result == 0)
 		print_stat(&st);
+	if (result >= 0)
+		printf("%s", path_text);
+	path_text[0] = 0;
 	putchar('\n');
 }
 
