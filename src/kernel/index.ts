@@ -48,6 +48,7 @@ export { Log, type LogLine } from './log.ts';
 export type { MemoryObject, MemoryProvider, MemoryRange } from './memory-object.ts';
 export { Mutex } from './mutex.ts';
 export { kstrtobool, kstrtoint, kstrtoll, kstrtou8, kstrtou16, kstrtouint, kstrtoull, sysfsStreq } from './parse.ts';
+export { addPlatformDevice, type PlatformDeviceDescription, platformBus } from './platform.ts';
 export { type PollEntry, PollTable, pollFile, pollFiles, pollOnce } from './poll.ts';
 export { Random } from './random.ts';
 export { Coroutine, Deadlock, formatTime, type Outcome, Scheduler } from './scheduler.ts';

@@ -45,15 +45,18 @@ export class Uevents {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** kobject_uevent_env. @param extra what the caller adds, before what the source says */
+  /** kobject_uevent_env. A source without a subsystem has no events. @param extra what the caller adds, before what the source says */
   publish(action: UeventAction, source: UeventSource, extra: readonly UeventVariable[] = []): void {
     const { path, subsystem } = source;
+    if (subsystem === '') return;
+    const own = source.ueventVariables();
     const variables: UeventVariable[] = [
       ['ACTION', action],
       ['DEVPATH', path],
       ['SUBSYSTEM', subsystem],
       ...extra,
-      ...source.ueventVariables(),
+      // zap_modalias_env: nobody is to load a driver for a device that has just lost its own.
+      ...(action === 'unbind' ? own.filter(([name]) => name !== 'MODALIAS') : own),
       ['SEQNUM', `${++this.#seqnum}`],
     ];
     for (const listener of [...this.#listeners]) listener({ action, path, variables });

@@ -40,5 +40,6 @@ export const notRunYet: Readonly<Record<string, string>> = {
   limits: 'needs /dev/udmabuf and /dev/dri/card0',
   mapping: 'needs /dev/udmabuf and /dev/dri/card0',
   udmabuf: 'needs /dev/udmabuf',
+  uevents: 'needs /sys and a netlink socket; test/kernel/uevents.test.ts compares the same in process',
   vgem: 'needs /dev/dri/card0',
 };

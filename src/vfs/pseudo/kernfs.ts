@@ -58,6 +58,15 @@ class KernfsSymlink extends Symlink {
 
 const refused = (what: string) => new Errno('EPERM', `the names of this file system are the kernel's: no ${what}`);
 
+/** kernfs_get_target_path: from one folder to another, by the nearest folder that both lie in. */
+function relativePath(from: string, to: string): string {
+  const above = from.split('/').slice(1);
+  const names = to.split('/').slice(1);
+  let shared = 0;
+  while (shared < above.length && shared < names.length - 1 && above[shared] === names[shared]) shared++;
+  return [...above.slice(shared).map(() => '..'), ...names.slice(shared)].join('/');
+}
+
 /** A folder. Names are listed by their hash, as Linux does, so a listing can go on whatever comes and goes. */
 export class KernfsDirectory extends Directory implements SysfsDirectory {
   readonly operations: FileOperations = kernfsDirectoryOperations;
@@ -68,6 +77,7 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
   /** Sorted by hash; undefined after a change. */
   #order: string[] | undefined;
   #subdirectories = 0;
+  #isGone = false;
 
   constructor(fs: Kernfs, parent: KernfsDirectory | undefined, name: string, mode: number) {
     super(fs, { ino: fs.takeIno(), mode: S_IFDIR | mode });
@@ -81,7 +91,7 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
   }
 
   override stat(): Stat {
-    return { ...super.stat(), nlink: this.nlink === 0 ? 0 : 2 + this.#subdirectories };
+    return { ...super.stat(), nlink: 2 + this.#subdirectories };
   }
 
   // ---- as programs see it -------------------------------------------------------
@@ -130,8 +140,7 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
   }
 
   createLink(name: string, target: SysfsDirectory): void {
-    const up = this.path.split('/').length - 1;
-    this.#add(name, () => new KernfsSymlink(this.#fs, `${'../'.repeat(up)}${target.path.slice(1)}`));
+    this.#add(name, () => new KernfsSymlink(this.#fs, relativePath(this.path, target.path)));
   }
 
   createGroup({ name, attributes = [], binaryAttributes = [] }: AttributeGroup): void {
@@ -152,10 +161,10 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
     this.#order = undefined;
     if (node instanceof KernfsDirectory) {
       this.#subdirectories--;
+      node.#isGone = true;
       node.#removeAll();
     }
     if (node instanceof KernfsFile) node.deactivate();
-    node.nlink = 0;
     this.modified();
   }
 
@@ -179,7 +188,7 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
   }
 
   #add<N extends TreeInode>(name: string, make: () => N): N {
-    if (this.nlink === 0) throw new Errno('ENOENT', `${this.path} has been removed`);
+    if (this.#isGone) throw new Errno('ENOENT', `${this.path} has been removed`);
     if (this.#nodes.has(name)) throw new Errno('EEXIST', `there is a ${name} in ${this.fs.type}${this.path} already`);
     const node = make();
     this.#nodes.set(name, node);
