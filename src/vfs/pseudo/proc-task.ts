@@ -23,6 +23,11 @@ class PlaceLink extends ProcSymlink {
     this.#place = place;
   }
 
+  override target(task: Task): string {
+    assertMayLookInto(task.credentials, this.#owner);
+    return super.target(task);
+  }
+
   override jump(task: Task): Dentry {
     assertMayLookInto(task.credentials, this.#owner);
     return this.#place();
