@@ -77,9 +77,14 @@ export class Bus {
 
   /** For {@link Device}: what a device of this bus shows more. */
   add(device: Device): void {
-    this.#devices.set(device.name, device);
     for (const group of this.#description.deviceGroups?.(device) ?? []) device.directory.createGroup(group);
     this.#deviceLinks.createLink(device.name, device.directory);
+    this.#devices.set(device.name, device);
+  }
+
+  /** The same as {@link forget} for a device that may not have come so far. */
+  drop(device: Device): void {
+    if (this.#devices.get(device.name) === device) this.forget(device);
   }
 
   forget(device: Device): void {

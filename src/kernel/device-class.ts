@@ -21,8 +21,13 @@ export class DeviceClass {
 
   /** For {@link Device}. */
   add(device: Device): void {
-    this.#devices.add(device);
     this.directory.createLink(device.name, device.directory);
+    this.#devices.add(device);
+  }
+
+  /** The same as {@link forget} for a device that may not have come so far. */
+  drop(device: Device): void {
+    if (this.#devices.has(device)) this.forget(device);
   }
 
   forget(device: Device): void {

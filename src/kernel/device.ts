@@ -57,7 +57,16 @@ export class Device implements UeventSource {
     this.devt = description.devt;
     this.#place = this.#parentDirectory();
     this.directory = this.#place.createDirectory(this.name);
-    this.#fill();
+    try {
+      this.#fill();
+    } catch (error) {
+      // A name is taken: nothing of the device stays.
+      this.class?.drop(this);
+      this.bus?.drop(this);
+      this.#place.remove(this.name);
+      this.#dropGlue();
+      throw error;
+    }
   }
 
   get path(): string {
@@ -98,7 +107,6 @@ export class Device implements UeventSource {
 
   /** device_del. Its event comes while the folder is still there. */
   unregister(): void {
-    const { directory } = this;
     if (this.devt !== undefined) {
       this.#model.nodes.removeNode(this.devname, this.devt);
       this.#model.numbers.remove(`${majorOf(this.devt)}:${minorOf(this.devt)}`);
@@ -107,7 +115,11 @@ export class Device implements UeventSource {
     this.bus?.forget(this);
     this.#model.uevents.publish('remove', this);
     this.#place.remove(this.name);
-    if (this.class !== undefined) this.#model.dropGlue(this.class, this.parent, directory);
+    this.#dropGlue();
+  }
+
+  #dropGlue(): void {
+    if (this.class !== undefined) this.#model.dropGlue(this.class, this.parent, this.directory);
   }
 
   #parentDirectory(): SysfsDirectory {
@@ -134,10 +146,13 @@ export class Device implements UeventSource {
     if (this.class !== undefined && this.parent !== undefined) directory.createLink('device', this.parent.directory);
     for (const group of groups) directory.createGroup(group);
     directory.createGroup(powerGroup());
+    if (devt !== undefined) {
+      const number = `${majorOf(devt)}:${minorOf(devt)}`;
+      directory.createFile({ name: 'dev', mode: 0o444, show: () => `${number}\n` });
+    }
     this.class?.add(this);
     this.bus?.add(this);
     if (devt === undefined) return;
-    directory.createFile({ name: 'dev', mode: 0o444, show: () => `${majorOf(devt)}:${minorOf(devt)}\n` });
     this.#model.numbers.createLink(`${majorOf(devt)}:${minorOf(devt)}`, directory);
     this.#model.nodes.createNode(this.devname, devmode ?? DEFAULT_MODE, devt);
   }

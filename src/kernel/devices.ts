@@ -1,4 +1,5 @@
 import { Errno } from '../abi/index.ts';
+import type { Bus } from './bus.ts';
 import type { Device } from './device.ts';
 import type { DeviceModel } from './device-model.ts';
 import type { FileOperations } from './file.ts';
@@ -49,8 +50,10 @@ export interface NodeMaker {
 
 /** What a character device is in the device model. */
 export interface DevicePlace {
-  /** Name of its class; the region's when left out. */
+  /** Name of its class; the region's when left out, and there is no bus. */
   readonly class?: string;
+  /** Its bus, instead of a class. */
+  readonly bus?: Bus;
   /** The device that it is a part of; it is virtual when left out. */
   readonly parent?: Device;
   /** Its name in sysfs; the last one of the node's path when left out. */
@@ -151,7 +154,7 @@ export class Devices {
     try {
       device = this.#model.register({
         name: place.name ?? path.slice(path.lastIndexOf('/') + 1),
-        class: this.#model.class(place.class ?? registration.name),
+        ...(place.bus === undefined ? { class: this.#model.class(place.class ?? registration.name) } : { bus: place.bus }),
         devt: rdev,
         devname: path,
         ...(mode === undefined ? {} : { devmode: mode }),

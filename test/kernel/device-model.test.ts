@@ -78,6 +78,33 @@ describe('a device of a class', () => {
     expect(system.devices.lookup(makedev(region.major, 1)).name).toBe('thing');
   });
 
+  it('leaves nothing behind when a name in it is taken', () => {
+    const { model, fixture, names } = setUp();
+    const parent = model.register({ name: 'soc', bus: model.addBus({ name: 'soc' }) });
+    const twice = [{ attributes: [{ name: 'x', mode: 0o444 }] }, { attributes: [{ name: 'x', mode: 0o444 }] }];
+    const port = model.class('port');
+    expect(fixture.errorOf(() => model.register({ name: 'p', class: port, parent, groups: twice }))).toBe('EEXIST');
+    expect(names('/sys/class/port')).toEqual([]);
+    model.register({ name: 'p', class: port, parent });
+    // Two parents may have children of one name, a class may not.
+    const other = model.register({ name: 'other', bus: model.bus('soc') as NonNullable<ReturnType<typeof model.bus>> });
+    expect(fixture.errorOf(() => model.register({ name: 'p', class: port, parent: other }))).toBe('EEXIST');
+    expect(names('/sys/class/port')).toEqual(['p']);
+    expect(names('/sys/devices/other')).toEqual(['power', 'subsystem', 'uevent']);
+  });
+
+  it('may be of a bus instead, and have a number all the same', () => {
+    const { model, system, sys, fixture } = setUp();
+    const bus = model.addBus({ name: 'iio' });
+    const region = system.devices.allocateRegion('iio');
+    const remove = system.devices.add(region, 0, 'iio:device0', {}, undefined, { bus });
+    expect(sys.readlink('/sys/bus/iio/devices/iio:device0')).toBe('../../../devices/iio:device0');
+    expect(sys.readlink(`/sys/dev/char/${region.major}:0`)).toBe('../../devices/iio:device0');
+    sys.close(sys.open('/dev/iio:device0'));
+    remove();
+    expect(fixture.errorOf(() => sys.stat('/dev/iio:device0'))).toBe('ENOENT');
+  });
+
   it('writes a slash in its name as an exclamation mark', () => {
     const { model } = setUp();
     expect(model.register({ name: 'cciss/c0d0', class: model.class('x') }).path).toBe('/devices/virtual/x/cciss!c0d0');

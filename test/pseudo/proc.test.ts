@@ -22,7 +22,7 @@ describe('/proc/PID', () => {
     const read = reader(stranger);
     expect(read(`/proc/${pid}/comm`)).toBe('test\n');
     expect(read(`/proc/self/status`)).toContain('Uid:\t1000\t1000\t1000\t1000\n');
-    for (const path of ['fd', 'fdinfo/0', 'cwd', 'root/dev']) {
+    for (const path of ['fd', 'fdinfo', 'fdinfo/0', 'cwd', 'root/dev']) {
       fixture.sys.open('/');
       expect(
         fixture.errorOf(() => stranger.open(`/proc/${pid}/${path}`)),

@@ -16,17 +16,28 @@ function number(name: string, digits: 2 | 4): ConfigAttribute {
 
 const text = (name: string): ConfigAttribute => ({ name, mode: 0o644, show: () => '\n', store() {} });
 
-const functionType: ConfigItemType = { attributes: [{ name: 'ready', mode: 0o444, show: () => '0\n' }] };
+const isFunction = new WeakSet<ConfigItem>();
 
-/** A folder of functions: `ffs` is the only kind there is. */
-const functionsType: ConfigItemType = {
-  makeGroup(_group, name) {
-    const [kind, instance] = name.split('.');
-    if (instance === undefined) throw new Errno('EINVAL', 'a function is named KIND.INSTANCE');
-    if (kind !== 'ffs') throw new Errno('ENOENT', `there is no function ${kind}`);
-    return new ConfigGroup(name, functionType);
-  },
-};
+/** A folder of functions: `ffs` is the only kind there is, and its instances share their names with those of other gadgets. */
+function functionsType(): ConfigItemType {
+  const names = new Set<string>();
+  const functionType: ConfigItemType = {
+    attributes: [{ name: 'ready', mode: 0o444, show: () => '0\n' }],
+    release: ({ name }) => void names.delete(name),
+  };
+  return {
+    makeGroup(_group, name) {
+      const [kind, instance] = name.split('.');
+      if (instance === undefined) throw new Errno('EINVAL', 'a function is named KIND.INSTANCE');
+      if (kind !== 'ffs') throw new Errno('ENOENT', `there is no function ${kind}`);
+      if (names.has(name)) throw new Errno('EBUSY', `there is a function ${name} already`);
+      names.add(name);
+      const made = new ConfigGroup(name, functionType);
+      isFunction.add(made);
+      return made;
+    },
+  };
+}
 
 const stringsType: ConfigItemType = {
   makeGroup(_group, name) {
@@ -43,7 +54,7 @@ function configType(): ConfigItemType {
   return {
     attributes: [number('MaxPower', 2), number('bmAttributes', 2)],
     allowLink(source, target) {
-      if (target.type !== functionType || gadgetOf(target) !== gadgetOf(source)) throw new Errno('EINVAL', 'no function of this gadget');
+      if (!isFunction.has(target) || gadgetOf(target) !== gadgetOf(source)) throw new Errno('EINVAL', 'no function of this gadget');
       if (functions.has(target)) throw new Errno('EEXIST', 'the function is there already');
       functions.add(target);
     },
@@ -73,11 +84,12 @@ export function gadgetSubsystem(): ConfigSubsystem {
       digits,
     ),
   );
+  const functions = functionsType();
   const attributes = [...numbers, text('UDC'), text('max_speed')];
   return new ConfigSubsystem('usb_gadget', {
     makeGroup: (_group, name) =>
       new ConfigGroup(name, { attributes }, [
-        new ConfigGroup('functions', functionsType),
+        new ConfigGroup('functions', functions),
         new ConfigGroup('configs', configsType),
         new ConfigGroup('strings', stringsType),
         new ConfigGroup('os_desc', osDescType),

@@ -2,6 +2,7 @@
 import { Errno } from '../../abi/index.ts';
 import { O_CLOEXEC, S_IFDIR, S_IFLNK } from '../../abi/uapi/index.ts';
 import {
+  type Credentials,
   type FdTable,
   type File,
   type FileOperations,
@@ -126,6 +127,12 @@ export class FdFolder extends DescriptorFolder {
 export class FdinfoFolder extends DescriptorFolder {
   constructor(fs: Procfs, owner: Task, table: FdTable) {
     super(fs, owner, table, 0o555);
+  }
+
+  /** proc_permission_fdinfo: the mode alone would let everybody in. */
+  override permit(credentials: Credentials, mask: number): void {
+    assertMayLookInto(credentials, this.owner);
+    super.permit(credentials, mask);
   }
 
   protected make(fd: number): TreeInode {
