@@ -89,8 +89,12 @@ describe('/proc for drivers', () => {
     const folder = procfs(machine.system).createDirectory('driver');
     folder.createLines('lines', 0o444, () => ['one\n', 'two\n']);
     expect(reader(sys)('/proc/driver/lines')).toBe('one\ntwo\n');
+    const fd = sys.open('/proc/driver/lines', O_RDWR);
+    expect(errorOf(() => sys.write(fd, 'x'))).toBe('EIO');
     procfs(machine.system).remove('driver');
     expect(errorOf(() => sys.stat('/proc/driver'))).toBe('ENOENT');
+    expect(errorOf(() => sys.read(fd, 1))).toBe('EIO');
+    expect(errorOf(() => sys.lseek(fd, 0, 0))).toBe('EINVAL');
 
     const unregister = registerSysctl(machine.system, 'dev/toy', [{ name: 'speed', mode: 0o444, show: () => '7' }]);
     expect(reader(sys)('/proc/sys/dev/toy/speed')).toBe('7\n');

@@ -1,12 +1,12 @@
 /** fs/debugfs/inode.c: files that drivers show to whoever debugs them, at /sys/kernel/debug. */
 import { Errno } from '../../abi/index.ts';
-import { DEBUGFS_MAGIC, S_IFLNK, S_IFREG } from '../../abi/uapi/index.ts';
+import { DEBUGFS_MAGIC, POLLHUP, S_IFLNK, S_IFREG } from '../../abi/uapi/index.ts';
 import type { FileOperations, FileSystem, MaybeKernel, Stat, System, Task, Timespec } from '../../kernel/index.ts';
 import { directoryOperations } from '../directory-file.ts';
 import { registerFileSystem } from '../file-system-types.ts';
 import { Symlink, TreeInode } from '../tree-inode.ts';
-import { proxied } from './debugfs-proxy.ts';
 import { ListedDirectory } from './listed-directory.ts';
+import { type Gone, proxied } from './removable-file.ts';
 import { type ShowRecord, seqOperations, single } from './seq-file.ts';
 
 class Debugfs implements FileSystem {
@@ -32,15 +32,16 @@ class Debugfs implements FileSystem {
   }
 }
 
+const GONE: Gone = { llseek: 'EIO', ioctl: 'EIO', poll: POLLHUP };
+
 /** A file: its length is what truncate(2) made it, and means nothing. */
 class DebugfsFile extends TreeInode {
   readonly operations: FileOperations;
   #size = 0;
-  isGone = false;
 
   constructor(fs: Debugfs, mode: number, operations: FileOperations) {
     super(fs, { ino: fs.takeIno(), mode: S_IFREG | mode });
-    this.operations = proxied(operations, () => this.isGone);
+    this.operations = proxied(operations, () => this.nlink === 0, GONE);
   }
 
   override get size(): number {
@@ -123,7 +124,6 @@ export class DebugfsDirectory extends ListedDirectory {
     this.names.delete(name);
     this.modified();
     if (node instanceof DebugfsDirectory) for (const inner of [...node.names.keys()]) node.remove(inner);
-    if (node instanceof DebugfsFile) node.isGone = true;
     node.nlink = 0;
   }
 

@@ -1,10 +1,11 @@
 /** fs/proc/inode.c: files of /proc, and what all its inodes have in common. */
 import { Errno } from '../../abi/index.ts';
-import { S_IFLNK, S_IFREG } from '../../abi/uapi/index.ts';
+import { DEFAULT_POLLMASK, S_IFLNK, S_IFREG } from '../../abi/uapi/index.ts';
 import { type Credentials, type FileOperations, isCapable, type Stat, type Task } from '../../kernel/index.ts';
 import { directoryOperations } from '../directory-file.ts';
 import { Symlink, TreeInode } from '../tree-inode.ts';
 import type { Procfs } from './procfs.ts';
+import { type Gone, proxied } from './removable-file.ts';
 import { genericSeek } from './seek.ts';
 import { seqOperations } from './seq-file.ts';
 
@@ -14,9 +15,6 @@ export const procStat = (stat: Stat): Stat => ({ ...stat, blksize: 1024, blocks:
 const nothing = () => {
   throw new Errno('EIO', 'the file does not do that');
 };
-
-/** What a file of the kernel or of a driver leaves out is EIO: proc_reg_file_ops. */
-export const registered = (operations: FileOperations): FileOperations => ({ read: nothing, write: nothing, mmap: nothing, ...operations });
 
 export class ProcFile extends TreeInode {
   readonly operations: FileOperations;
@@ -28,6 +26,20 @@ export class ProcFile extends TreeInode {
 
   override stat(): Stat {
     return procStat(super.stat());
+  }
+}
+
+const GONE: Gone = { llseek: 'EINVAL', ioctl: 'ENOTTY', poll: DEFAULT_POLLMASK };
+
+/** A file of the kernel or of a driver (proc_reg_file_ops): what it leaves out is EIO, and it may be taken away while it is open. */
+export class RegisteredFile extends ProcFile {
+  constructor(fs: Procfs, mode: number, operations: FileOperations) {
+    const real = { read: nothing, write: nothing, mmap: nothing, ...operations };
+    super(
+      fs,
+      mode,
+      proxied(real, () => this.nlink === 0, GONE),
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import type { FileOperations, FileSystem, Stat, System, Timespec } from '../../k
 import { registerFileSystem } from '../file-system-types.ts';
 import type { TreeInode } from '../tree-inode.ts';
 import { ListedDirectory } from './listed-directory.ts';
-import { linesOperations, ProcFile, ProcSymlink, procDirectoryOperations, procStat, registered } from './proc-file.ts';
+import { linesOperations, ProcSymlink, procDirectoryOperations, procStat, RegisteredFile } from './proc-file.ts';
 import { TaskFolders } from './proc-task.ts';
 
 export class Procfs implements FileSystem {
@@ -57,7 +57,7 @@ export class ProcDirectory extends ListedDirectory {
 
   /** proc_create. @throws Errno EEXIST */
   createFile(name: string, mode: number, operations: FileOperations): void {
-    this.add(name, new ProcFile(this.procfs, mode, registered(operations)));
+    this.add(name, new RegisteredFile(this.procfs, mode, operations));
   }
 
   /** A file of lines, each with its newline. */
@@ -70,11 +70,12 @@ export class ProcDirectory extends ListedDirectory {
     this.add(name, new ProcSymlink(this.procfs, () => target, Buffer.byteLength(target)));
   }
 
-  /** remove_proc_entry, recursively. */
+  /** remove_proc_subtree. Who has a file of it open gets EIO from now on. */
   remove(name: string): void {
     const node = this.names.get(name);
     if (node === undefined) throw new Error(`there is no ${name} to remove from /proc`);
     this.names.delete(name);
+    if (node instanceof ProcDirectory) for (const inner of [...node.names.keys()]) node.remove(inner);
     node.nlink = 0;
   }
 
