@@ -137,7 +137,7 @@ enum io_op {
 	IO_SPLICE,      /* args: enum io_splice, offset addresses in and out, length, flags; data: struct io_end of both */
 	IO_FLOCK,       /* args: operation */
 	IO_ADVISE,      /* args: enum io_advise, then those of the call */
-	IO_STATFS,      /* data: absolute path, or none for the descriptor; answer: f_type, f_bsize, f_namelen, f_fsid in args */
+	IO_STATFS,      /* data: absolute path, or none for the descriptor; answer: f_type, f_bsize, f_namelen, f_fsid, f_flags in args */
 	IO_SETATTR,     /* args: enum io_setattr, then what to set, AT_ flags last; data: absolute path, or none for the descriptor */
 	IO_XATTR,       /* args: enum io_xattr, addresses of name and value, size, flags */
 	IO_LINK,        /* answer: where /proc/self/fd leads, in data; its length */

@@ -86,7 +86,8 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
   [/\b(setTimeout|setInterval|setImmediate|queueMicrotask)\b/, 'system.clock.schedule()'],
   [/\b(performance|hrtime)\b/, 'system.now()'],
   [/\b(FinalizationRegistry|WeakRef)\b/, 'reference counts'],
-  [/\basync\b|\bawait\b|\bPromise\b/, 'generators'],
+  // A name in quotes is text, as that of an attribute of sysfs.
+  [/\basync\b(?!')|\bawait\b|\bPromise\b/, 'generators'],
   [/from 'node:/, 'what the machine gives'],
 ];
 

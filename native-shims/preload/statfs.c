@@ -6,12 +6,9 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 
-/* ST_VALID: that the flags are told. */
-#define FLAGS_TOLD 0x20
-
 static int statfs_ours(int fd, uint32_t handle, const char *absolute, struct statfs *out)
 {
-	struct statfs s = { .f_flags = FLAGS_TOLD };
+	struct statfs s = { 0 };
 	struct call call;
 	long result;
 
@@ -23,6 +20,7 @@ static int statfs_ours(int fd, uint32_t handle, const char *absolute, struct sta
 	s.f_type = call.slot->args[0];
 	s.f_bsize = s.f_frsize = call.slot->args[1];
 	s.f_namelen = call.slot->args[2];
+	s.f_flags = call.slot->args[4];
 	memcpy(&s.f_fsid, &call.slot->args[3], sizeof s.f_fsid);
 	end_call(&call);
 	if (result >= 0 && write_guarded((uintptr_t)out, &s, sizeof s) < sizeof s)
@@ -36,6 +34,8 @@ static void to_statvfs(struct statvfs *out, const struct statfs *in)
 	out->f_bsize = out->f_frsize = (unsigned long)in->f_bsize;
 	memcpy(&out->f_fsid, &in->f_fsid, sizeof in->f_fsid);
 	out->f_namemax = (unsigned long)in->f_namelen;
+	/* Without ST_VALID, as the C library has it. */
+	out->f_flag = (unsigned long)in->f_flags & ~0x20ul;
 }
 
 #define FSTATFS(name, type)                                                                                             \

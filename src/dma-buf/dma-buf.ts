@@ -15,6 +15,7 @@ import {
   type Vma,
   WaitQueue,
 } from '../kernel/index.ts';
+import { addBufinfo } from './bufinfo.ts';
 import { dmaBufOperations } from './dma-buf-file.ts';
 import type { DmaFenceCallback } from './dma-fence.ts';
 import { DmaResv, usageToWaitFor } from './dma-resv.ts';
@@ -65,6 +66,7 @@ class DmaBufs implements FileSystem {
 
   constructor(system: System) {
     this.#system = system;
+    addBufinfo(system, () => this.live);
   }
 
   now() {

@@ -8,7 +8,7 @@ import {
   PAGE_SIZE,
 } from '../abi/uapi/index.ts';
 import { copyFromUser, copyToUser, type File, type FileOperations, type Kernel, type System, type Task } from '../kernel/index.ts';
-import { type DmaBuf, dmaBufFd } from './dma-buf.ts';
+import { type DmaBuf, dmaBufFd, liveDmaBufs } from './dma-buf.ts';
 import { getStubFence } from './dma-fence.ts';
 
 /** A pool that buffers come from, as `struct dma_heap`. */
@@ -36,6 +36,7 @@ class DmaHeaps {
   constructor(system: System) {
     this.#system = system;
     this.#region = system.devices.allocateRegion('dma_heap');
+    liveDmaBufs(system);
     // Heaps come at boot, and so does the fence that buffers without work show.
     getStubFence(system).put();
   }

@@ -1,6 +1,10 @@
 import { Errno } from '../abi/index.ts';
+import type { Bus } from './bus.ts';
+import type { Device } from './device.ts';
+import type { DeviceModel } from './device-model.ts';
 import type { FileOperations } from './file.ts';
 import { majorOf, makedev, minorOf } from './inode.ts';
+import type { AttributeGroup } from './sysfs.ts';
 
 /** Who serves a device number. */
 export interface DeviceRegistration {
@@ -25,6 +29,8 @@ export interface MiscDevice {
   readonly nodename?: string;
   /** Permissions of the node; 0600 when left out, as devtmpfs does. */
   readonly mode?: number;
+  /** The device that it is a part of. */
+  readonly parent?: Device;
   /** A fixed minor; a free one from 256 on when left out. */
   readonly minor?: number;
 }
@@ -42,6 +48,19 @@ export interface NodeMaker {
   removeNode(path: string, rdev: number): void;
 }
 
+/** What a character device is in the device model. */
+export interface DevicePlace {
+  /** Name of its class; the region's when left out, and there is no bus. */
+  readonly class?: string;
+  /** Its bus, instead of a class. */
+  readonly bus?: Bus;
+  /** The device that it is a part of; it is virtual when left out. */
+  readonly parent?: Device;
+  /** Its name in sysfs; the last one of the node's path when left out. */
+  readonly name?: string;
+  readonly groups?: readonly AttributeGroup[];
+}
+
 /**
  * Character devices by number. Registration is a table and nothing else: a number taken twice is an error that names both, an
  * unknown one is ENXIO when it is opened.
@@ -49,13 +68,24 @@ export interface NodeMaker {
 export class Devices {
   readonly #byNumber = new Map<number, DeviceRegistration>();
   readonly #majors = new Map<number, string>([[MISC_MAJOR, 'misc']]);
-  readonly #nodes: NodeMaker;
+  readonly #model: DeviceModel;
   readonly #paths = new Map<number, string>();
   /** Told when a node came or went. */
   onChange: (() => void) | undefined;
 
-  constructor(nodes: NodeMaker) {
-    this.#nodes = nodes;
+  constructor(model: DeviceModel) {
+    this.#model = model;
+    model.class('misc');
+  }
+
+  /** Major numbers and who has them, by number: /proc/devices. */
+  get majors(): readonly (readonly [major: number, name: string])[] {
+    return [...this.#majors].sort(([a], [b]) => a - b);
+  }
+
+  /** Misc devices, newest first: /proc/misc. */
+  get misc(): readonly DeviceRegistration[] {
+    return [...this.#byNumber.values()].filter(({ major }) => major === MISC_MAJOR).reverse();
   }
 
   /** Every node, as its path below /dev. */
@@ -76,14 +106,22 @@ export class Devices {
   }
 
   /**
-   * cdev_add and device_create: serves a number and makes its node.
+   * cdev_add and device_create: serves a number and makes the device with its node.
    *
    * @param path of the node below /dev
+   * @param mode of the node; 0600 when left out
    * @returns a function that takes both away again
-   * @throws Errno EBUSY when the number is taken
+   * @throws Errno EBUSY when the number is taken, EEXIST when the device's name is
    */
-  add(region: CharacterRegion, minor: number, path: string, ops: FileOperations, mode = 0o600): () => void {
-    return this.#add({ name: region.name, major: region.major, minor, ops }, path, mode);
+  add(
+    region: CharacterRegion,
+    minor: number,
+    path: string,
+    ops: FileOperations,
+    mode: number | undefined = undefined,
+    place: DevicePlace = {},
+  ): () => void {
+    return this.#add({ name: region.name, major: region.major, minor, ops }, path, mode, place);
   }
 
   /** misc_register. @returns misc_deregister @throws Errno EBUSY when the minor is taken or none is free */
@@ -91,11 +129,11 @@ export class Devices {
     let minor = device.minor ?? MISC_DYNAMIC_FIRST;
     if (device.minor === undefined) while (minor <= MINOR_MAX && this.#byNumber.has(makedev(MISC_MAJOR, minor))) minor++;
     if (minor > MINOR_MAX) throw new Errno('EBUSY', `no misc minor is free for ${device.name}`);
-    return this.#add(
-      { name: device.name, major: MISC_MAJOR, minor, ops: device.ops },
-      device.nodename ?? device.name,
-      device.mode ?? 0o600,
-    );
+    return this.#add({ name: device.name, major: MISC_MAJOR, minor, ops: device.ops }, device.nodename ?? device.name, device.mode, {
+      class: 'misc',
+      name: device.name,
+      ...(device.parent === undefined ? {} : { parent: device.parent }),
+    });
   }
 
   /** Who serves a number. @throws Errno ENXIO */
@@ -105,18 +143,32 @@ export class Devices {
     return registration;
   }
 
-  #add(registration: DeviceRegistration, path: string, mode: number): () => void {
+  #add(registration: DeviceRegistration, path: string, mode: number | undefined, place: DevicePlace): () => void {
     const rdev = makedev(registration.major, registration.minor);
     const taken = this.#byNumber.get(rdev);
     if (taken !== undefined) {
       throw new Errno('EBUSY', `${registration.name} wants ${registration.major}:${registration.minor}, which is ${taken.name}'s`);
     }
-    this.#nodes.createNode(path, mode, rdev);
     this.#byNumber.set(rdev, registration);
+    let device: Device;
+    try {
+      device = this.#model.register({
+        name: place.name ?? path.slice(path.lastIndexOf('/') + 1),
+        ...(place.bus === undefined ? { class: this.#model.class(place.class ?? registration.name) } : { bus: place.bus }),
+        devt: rdev,
+        devname: path,
+        ...(mode === undefined ? {} : { devmode: mode }),
+        ...(place.parent === undefined ? {} : { parent: place.parent }),
+        ...(place.groups === undefined ? {} : { groups: place.groups }),
+      });
+    } catch (error) {
+      this.#byNumber.delete(rdev);
+      throw error;
+    }
     this.#paths.set(rdev, path);
     this.onChange?.();
     return () => {
-      this.#nodes.removeNode(path, rdev);
+      device.unregister();
       this.#byNumber.delete(rdev);
       this.#paths.delete(rdev);
       this.onChange?.();

@@ -37,7 +37,7 @@ export interface FileOperations<P = any> {
   /** @returns bytes moved; 0 is the end of the file */
   readonly read?: (file: File<P>, to: UserBuffer, at: Position, task: Task) => MaybeKernel<number>;
   readonly write?: (file: File<P>, from: UserBuffer, at: Position, task: Task) => MaybeKernel<number>;
-  readonly llseek?: (file: File<P>, offset: number, whence: number) => number;
+  readonly llseek?: (file: File<P>, offset: number, whence: number, task: Task) => MaybeKernel<number>;
   /** @param argument the third argument of ioctl(2) as a signed 64-bit number: an address, or a plain value */
   readonly ioctl?: (file: File<P>, request: number, argument: number, task: Task) => MaybeKernel<number>;
   /** Requests that `ioctl` knows, for traces and for doors that fetch arguments early. */
@@ -62,6 +62,8 @@ export interface DirectoryEntry {
   readonly ino: number;
   /** S_IFMT bits. */
   readonly type: number;
+  /** What lseek(2) takes to go on from here; its number in the list when left out. */
+  readonly position?: number;
 }
 
 /** Something that watches a file without holding it, and ends with it: an entry of an epoll set. */
@@ -167,6 +169,11 @@ export class File<P = any> extends Counted {
   /** nonseekable_open and stream_open: no position, so pread and pwrite are ESPIPE. For `open` operations. */
   makeNonseekable(): void {
     this.mode &= ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
+  }
+
+  /** What seq_open does: no pwrite. For `open` operations. */
+  makeUnwritableAt(): void {
+    this.mode &= ~FMODE_PWRITE;
   }
 
   describe(): string {

@@ -1,12 +1,16 @@
 /** What every driver, file system and door stands on. */
 export { AddressSpace } from './address-space.ts';
+export { Bus, type BusDescription, type DeviceDriver } from './bus.ts';
 export type { IoVector, MapRequest, ReceivedMessage } from './calls/index.ts';
 export * as calls from './calls/index.ts';
 export { Clock, type ScheduledEvent } from './clock.ts';
 export { finish, isKernel, type Kernel, type MaybeKernel } from './colour.ts';
 export { Counted } from './counted.ts';
 export { type Credentials, inGroup, isCapable, ROOT } from './credentials.ts';
-export { type CharacterRegion, Devices, MISC_MAJOR, type MiscDevice, type NodeMaker } from './devices.ts';
+export { Device, type DeviceDescription } from './device.ts';
+export { DeviceClass } from './device-class.ts';
+export { DeviceModel } from './device-model.ts';
+export { type CharacterRegion, type DevicePlace, Devices, MISC_MAJOR, type MiscDevice, type NodeMaker } from './devices.ts';
 export { createEpollFile, type EventPoll, eventPollOf } from './epoll.ts';
 export type { EpollEvent } from './epoll-item.ts';
 export { type Descriptors, FdTable } from './fd-table.ts';
@@ -29,6 +33,7 @@ export { BrokenRules, type Finding, Findings, formatFinding } from './findings.t
 export {
   type FileSystem,
   Inode,
+  type InodeAttributes,
   MAY_EXEC,
   MAY_READ,
   MAY_WRITE,
@@ -44,14 +49,18 @@ export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
 export { Log, type LogLine } from './log.ts';
 export type { MemoryObject, MemoryProvider, MemoryRange } from './memory-object.ts';
 export { Mutex } from './mutex.ts';
+export { kstrtobool, kstrtoint, kstrtoll, kstrtou8, kstrtou16, kstrtouint, kstrtoull, sysfsStreq } from './parse.ts';
+export { addPlatformDevice, type PlatformDeviceDescription, platformBus } from './platform.ts';
 export { type PollEntry, PollTable, pollFile, pollFiles, pollOnce } from './poll.ts';
 export { Random } from './random.ts';
 export { Coroutine, Deadlock, formatTime, type Outcome, Scheduler } from './scheduler.ts';
 export { Killed, type SignalAction, Signals } from './signal.ts';
+export type { Attribute, AttributeGroup, BinaryAttribute, SysfsDirectory } from './sysfs.ts';
 export { System, type SystemOptions } from './system.ts';
 export { Task, type TaskDescription } from './task.ts';
 export { type ExitStatus, TaskTable } from './task-table.ts';
 export { type CallArguments, type TraceLine, Tracer } from './trace.ts';
+export { type Uevent, type UeventAction, type UeventSource, Uevents, type UeventVariable, ueventMessage } from './uevents.ts';
 export {
   copyFromUser,
   copyStringFromUser,
@@ -63,7 +72,7 @@ export {
   UserBuffer,
   type UserMemory,
 } from './user-memory.ts';
-export type { Base, FsContext, Vfs } from './vfs.ts';
+export type { Base, FsContext, StatFs, Vfs } from './vfs.ts';
 export { sliceRanges, Vma } from './vma.ts';
 export {
   ALL_KEYS,

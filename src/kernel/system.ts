@@ -1,6 +1,7 @@
 import { AnonymousFiles } from './anon-inode.ts';
 import { Clock } from './clock.ts';
 import type { Kernel } from './colour.ts';
+import { DeviceModel } from './device-model.ts';
 import { Devices } from './devices.ts';
 import { BrokenRules, Findings } from './findings.ts';
 import type { Timespec } from './inode.ts';
@@ -42,6 +43,7 @@ export class System {
   readonly findings: Findings;
   readonly memory: MemoryProvider;
   readonly vfs: Vfs;
+  readonly deviceModel: DeviceModel;
   readonly devices: Devices;
   readonly sockets: SocketFs;
   readonly anonymous: AnonymousFiles;
@@ -64,7 +66,8 @@ export class System {
     this.memory = options.memory;
     this.tracer = options.trace === undefined ? undefined : new Tracer(this, options.trace);
     this.vfs = options.makeVfs(this);
-    this.devices = new Devices(this.vfs);
+    this.deviceModel = new DeviceModel(this, this.vfs.sysfs, this.vfs);
+    this.devices = new Devices(this.deviceModel);
     this.sockets = new SocketFs(this);
     this.anonymous = new AnonymousFiles(this);
     this.tasks = new TaskTable(this);

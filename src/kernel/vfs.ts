@@ -1,7 +1,8 @@
 import type { MaybeKernel } from './colour.ts';
 import type { NodeMaker } from './devices.ts';
 import type { File } from './file.ts';
-import type { FileSystem, Stat, Timespec } from './inode.ts';
+import type { Stat, Timespec } from './inode.ts';
+import type { SysfsDirectory } from './sysfs.ts';
 import type { Task } from './task.ts';
 
 /** Where a path begins: a directory's open file, or the task's working directory. */
@@ -13,6 +14,10 @@ export type Base = File | 'cwd';
  * Errors of the walk: ENOENT (also for the empty path), ENOTDIR, EACCES, ELOOP, ENAMETOOLONG.
  */
 export interface Vfs extends NodeMaker {
+  /** The top of sysfs, for the kernel to fill. */
+  readonly sysfs: SysfsDirectory;
+  /** A device number for a file system that has none of its own: get_anon_bdev. */
+  takeDev(): number;
   /** The working directory and umask that the first task starts with: the root, and 022. */
   initialContext(): FsContext;
   /** What open(2) refuses before it takes a descriptor. @throws Errno EINVAL, ENOENT for the empty path, ENAMETOOLONG */
@@ -21,16 +26,14 @@ export interface Vfs extends NodeMaker {
   open(task: Task, base: Base, path: string, flags: number, mode: number): MaybeKernel<File>;
   /** Opens what an open file's link in /proc/self/fd leads to. */
   reopen(task: Task, file: File, flags: number): MaybeKernel<File>;
-  /** Where a file lies. */
-  fileSystem(task: Task, base: Base, path: string): FileSystem;
   stat(task: Task, base: Base, path: string, followLast: boolean): Stat;
   access(task: Task, base: Base, path: string, mask: number): void;
   readlink(task: Task, base: Base, path: string): string;
-  mkdir(task: Task, base: Base, path: string, mode: number): void;
-  rmdir(task: Task, base: Base, path: string): void;
-  unlink(task: Task, base: Base, path: string): void;
+  mkdir(task: Task, base: Base, path: string, mode: number): MaybeKernel<unknown>;
+  rmdir(task: Task, base: Base, path: string): MaybeKernel<void>;
+  unlink(task: Task, base: Base, path: string): MaybeKernel<void>;
   link(task: Task, fromBase: Base, from: string, toBase: Base, to: string, followLast: boolean): void;
-  symlink(task: Task, target: string, base: Base, path: string): void;
+  symlink(task: Task, target: string, base: Base, path: string): MaybeKernel<unknown>;
   rename(task: Task, fromBase: Base, from: string, toBase: Base, to: string): void;
   chmod(task: Task, base: Base, path: string, mode: number): void;
   chown(task: Task, base: Base, path: string, uid: number, gid: number, followLast: boolean): void;
@@ -46,6 +49,27 @@ export interface Vfs extends NodeMaker {
   chdir(task: Task, base: Base, path: string): void;
   /** Absolute path of the working directory. */
   getcwd(task: Task): string;
+  statfs(task: Task, base: Base, path: string): StatFs;
+  /** Of an open file. */
+  statfsOf(file: File): StatFs;
+  /** A number of the mount that a file was opened in, as fdinfo shows it. */
+  mountIdOf(file: File): number;
+  /** Lines of /proc/mounts. */
+  describeMounts(): Iterable<string>;
+  mount(task: Task, source: string, path: string, type: string, flags: number, data: string): MaybeKernel<void>;
+  umount(task: Task, path: string, flags: number): void;
+}
+
+/** What statfs(2) answers. File systems in memory count no blocks. */
+export interface StatFs {
+  /** The magic number. */
+  readonly type: number;
+  readonly bsize: number;
+  readonly namelen: number;
+  /** ST_ bits. */
+  readonly flags: number;
+  /** The device number of the file system. */
+  readonly fsid: number;
 }
 
 /** Working directory and umask of a task, as `fs_struct`. */

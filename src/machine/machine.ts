@@ -49,6 +49,7 @@ export class Machine {
     });
     this.tree = tree as unknown as FileTree;
     this.system.ledger.stacks = options.stacks ?? false;
+    this.tree.mountPseudo(this.system);
     this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
     board.setUp(this);
   }

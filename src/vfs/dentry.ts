@@ -17,6 +17,9 @@ export class Dentry {
   readonly #children = new Map<string, Dentry>();
   /** Roots of what is mounted at names in this directory. */
   readonly #mounts = new Map<string, Dentry>();
+  /** The root that was mounted here before, and shows again after. */
+  #covered: Dentry | undefined;
+  #isMounted = false;
 
   /** @param parent undefined for the root of the tree */
   constructor(inode: TreeInode, parent: Dentry | undefined, name: string) {
@@ -41,11 +44,13 @@ export class Dentry {
 
   /** Whether it is the root of something mounted. */
   get isMountPoint(): boolean {
-    return this.#parent !== undefined && this.#parent.#mounts.get(this.#name) === this;
+    return this.#isMounted;
   }
 
-  get hasMounts(): boolean {
-    return this.#mounts.size > 0;
+  /** Whether something is mounted at a name that the directory itself does not know. */
+  get hasForeignMounts(): boolean {
+    for (const name of this.#mounts.keys()) if (this.directory.lookup(name) === undefined) return true;
+    return false;
   }
 
   /** Whether the name is gone, or leads to something else by now. */
@@ -95,12 +100,43 @@ export class Dentry {
     parent.#children.set(name, this);
   }
 
-  /** Mounts a file system at a name in this directory. */
+  /** Mounts a file system at a name in this directory, over what is mounted there. */
   mount(name: string, root: Directory): Dentry {
     const mounted = new Dentry(root, this, name);
+    mounted.#isMounted = true;
+    mounted.#covered = this.#mounts.get(name);
     this.#mounts.set(name, mounted);
     this.directory.mountPoints.add(name);
     return mounted;
+  }
+
+  /** Mounts a file system over this directory. @throws Errno EBUSY for the root of the tree */
+  mountOver(root: Directory): Dentry {
+    if (this.#parent === undefined) throw new Errno('EBUSY', 'nothing can be mounted over the root');
+    return this.#parent.mount(this.#name, root);
+  }
+
+  /** Takes a mounted root away, also from below others. Who still works in it finds it to be a tree of its own. */
+  unmount(): void {
+    const parent = this.#parent as Dentry;
+    const top = parent.#mounts.get(this.#name);
+    if (top === this) {
+      if (this.#covered !== undefined) parent.#mounts.set(this.#name, this.#covered);
+      else {
+        parent.#mounts.delete(this.#name);
+        parent.directory.mountPoints.delete(this.#name);
+      }
+    }
+    for (let over = top; over !== undefined; over = over.#covered) if (over.#covered === this) over.#covered = this.#covered;
+    this.#parent = this.#covered = undefined;
+    this.#isMounted = false;
+  }
+
+  /** Of the mount that this lies in. */
+  get mountRoot(): Dentry {
+    let at: Dentry = this;
+    while (!at.#isMounted && at.#parent !== undefined) at = at.#parent;
+    return at;
   }
 
   /** All names in this directory, in order: `.` and `..`, those of the file system, mounts that it does not know. */
@@ -108,9 +144,10 @@ export class Dentry {
     yield { name: '.', ino: this.inode.ino, type: S_IFDIR };
     yield { name: '..', ino: this.parent.inode.ino, type: S_IFDIR };
     const mounts = new Map(this.#mounts);
-    for (const [name, { ino, mode }] of this.directory.entries()) {
+    for (const [name, { ino, mode }, position] of this.directory.entries()) {
       const isMount = mounts.delete(name);
-      yield { name, ino, type: isMount ? S_IFDIR : mode & S_IFMT };
+      const entry = { name, ino, type: isMount ? S_IFDIR : mode & S_IFMT };
+      yield position === undefined ? entry : { ...entry, position };
     }
     for (const [name, { inode }] of mounts) yield { name, ino: inode.ino, type: S_IFDIR };
   }

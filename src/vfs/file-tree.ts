@@ -1,16 +1,18 @@
 import type { Volume } from 'memfs';
 import { Errno } from '../abi/index.ts';
-import { S_IFREG } from '../abi/uapi/index.ts';
+import { S_IFREG, SYSFS_MAGIC, UMOUNT_NOFOLLOW } from '../abi/uapi/index.ts';
 import {
   type Base,
   type File,
   type FileSystem,
   type FsContext,
+  type Kernel,
   MAY_EXEC,
   MAY_WRITE,
   type MaybeKernel,
   makedev,
   type Stat,
+  type StatFs,
   type System,
   type Task,
   type Timespec,
@@ -18,18 +20,20 @@ import {
 } from '../kernel/index.ts';
 import { Dentry } from './dentry.ts';
 import { Devtmpfs } from './devtmpfs.ts';
+import { registerFileSystem } from './file-system-types.ts';
 import { MemfsStorage } from './memfs-storage.ts';
+import { checkUnmountFlags, Mounts } from './mounts.ts';
 import * as names from './names.ts';
 import { checkOpen, open, reopen } from './open.ts';
+import { configfs } from './pseudo/configfs.ts';
+import { debugfs } from './pseudo/debugfs.ts';
+import { Kernfs, type KernfsDirectory } from './pseudo/kernfs.ts';
+import { addKernelFiles } from './pseudo/proc-kernel.ts';
+import { procfs } from './pseudo/procfs.ts';
 import { StoredTmpfs } from './stored-tmpfs.ts';
+import { MemoryTmpfs } from './tmpfs-mount.ts';
 import { type Directory, Symlink } from './tree-inode.ts';
 import { Walk } from './walk.ts';
-
-/** A file system at its place. */
-export interface Mount {
-  readonly path: string;
-  readonly fs: FileSystem;
-}
 
 /** Minor numbers of file systems without a device, under major 0; those below are the kernel's own anonymous ones. */
 const FIRST_DEV = 20;
@@ -39,17 +43,26 @@ export class FileTree implements Vfs {
   /** Names and bytes of the root's regular files, directories and symlinks; anybody may change it at any time. */
   readonly volume: Volume;
   readonly #root: Dentry;
+  readonly sysfs: KernfsDirectory;
   readonly #devtmpfs: Devtmpfs;
-  readonly #mounts: Dentry[];
+  readonly #mounts: Mounts;
   #nextDev = FIRST_DEV;
 
   constructor(system: System) {
     const storage = new MemfsStorage();
     this.volume = storage.volume;
     this.#root = new Dentry(new StoredTmpfs(system, storage, this.takeDev()).root, undefined, '');
-    this.#mounts = [this.#root];
+    this.#mounts = new Mounts(system);
+    this.#mounts.add({ root: this.#root, source: 'rootfs', fs: this.#root.inode.fs, flags: 0 });
     this.#devtmpfs = new Devtmpfs(system, storage, this.takeDev());
-    this.mount('/dev', this.#devtmpfs.root);
+    this.sysfs = new Kernfs(system, 'sysfs', SYSFS_MAGIC, this.takeDev()).root;
+    for (const type of [
+      { name: 'sysfs', mount: () => this.sysfs },
+      { name: 'tmpfs', mount: () => new MemoryTmpfs(system, storage, this.takeDev()).root },
+      { name: 'devtmpfs', mount: () => this.#devtmpfs.root },
+    ])
+      registerFileSystem(system, type);
+    this.attach('/dev', this.#devtmpfs.root, 'devtmpfs');
   }
 
   /** A device number for a file system that has none of its own: get_anon_bdev. */
@@ -58,12 +71,13 @@ export class FileTree implements Vfs {
   }
 
   /**
-   * Mounts a file system.
+   * Mounts a file system, as the kernel does at boot.
    *
    * @param path absolute; its last name need not exist
+   * @param source what /proc/mounts says it is of
    * @throws Errno ENOENT when a folder on the way is missing, ENOTDIR, EBUSY when something is mounted there
    */
-  mount(path: string, root: Directory): void {
+  attach(path: string, root: Directory, source: string = root.fs.type): void {
     const parts = path.split('/').filter((name) => name !== '');
     const name = parts.pop();
     let at = this.#root;
@@ -74,12 +88,51 @@ export class FileTree implements Vfs {
     }
     if (name === undefined || at.lookup(name)?.isMountPoint) throw new Errno('EBUSY', `something is mounted at ${path}`);
     if (!at.isDirectory) throw new Errno('ENOTDIR', `${at.path} is not a directory`);
-    this.#mounts.push(at.mount(name, root));
+    this.#mounts.add({ root: at.mount(name, root), source, fs: root.fs, flags: 0 });
+  }
+
+  /** What an init program mounts when the kernel has come up. */
+  mountPseudo(system: System): void {
+    addKernelFiles(system);
+    this.attach('/proc', procfs(system));
+    this.attach('/sys', this.sysfs);
+    system.deviceModel.kernel.createMountPoint('debug');
+    this.attach('/sys/kernel/debug', debugfs(system));
+    system.deviceModel.kernel.createMountPoint('config');
+    this.attach('/sys/kernel/config', configfs(system));
   }
 
   /** What is mounted, in the order it was. */
-  get mounts(): readonly Mount[] {
-    return this.#mounts.map(({ path, inode }) => ({ path, fs: inode.fs }));
+  get mounts(): readonly { readonly path: string; readonly fs: FileSystem }[] {
+    return this.#mounts.all.map(({ root, fs }) => ({ path: root.path, fs }));
+  }
+
+  mountIdOf(file: File): number {
+    return this.#mounts.idOf(file);
+  }
+
+  /** What /proc/mounts says. */
+  describeMounts(): Iterable<string> {
+    return this.#mounts.lines();
+  }
+
+  /** @throws Errno as {@link Mounts.mount}; as the walk */
+  mount(task: Task, source: string, path: string, type: string, flags: number, data: string): Kernel<void> {
+    return this.#mounts.mount(task, source, this.#lookup(task, 'cwd', path, true), type, flags, data);
+  }
+
+  /** @throws Errno as {@link Mounts.umount}; as the walk */
+  umount(task: Task, path: string, flags: number): void {
+    checkUnmountFlags(flags);
+    this.#mounts.umount(task, this.#lookup(task, 'cwd', path, (flags & UMOUNT_NOFOLLOW) === 0), flags);
+  }
+
+  statfs(task: Task, base: Base, path: string): StatFs {
+    return this.#mounts.statfs(this.#lookup(task, base, path, true));
+  }
+
+  statfsOf(file: File): StatFs {
+    return this.#mounts.statfsOf(file);
   }
 
   createNode(path: string, mode: number, rdev: number): void {
@@ -122,32 +175,28 @@ export class FileTree implements Vfs {
     return inode.target(task);
   }
 
-  mkdir(task: Task, base: Base, path: string, mode: number): void {
-    names.mkdir(this.#root, task, base, path, mode);
+  mkdir(task: Task, base: Base, path: string, mode: number): MaybeKernel<unknown> {
+    return names.mkdir(this.#root, task, base, path, mode);
   }
 
-  rmdir(task: Task, base: Base, path: string): void {
-    names.rmdir(this.#root, task, base, path);
+  rmdir(task: Task, base: Base, path: string): MaybeKernel<void> {
+    return names.rmdir(this.#root, task, base, path);
   }
 
-  unlink(task: Task, base: Base, path: string): void {
-    names.unlink(this.#root, task, base, path);
+  unlink(task: Task, base: Base, path: string): MaybeKernel<void> {
+    return names.unlink(this.#root, task, base, path);
   }
 
   link(task: Task, fromBase: Base, from: string, toBase: Base, to: string, followLast: boolean): void {
     names.link(this.#root, task, fromBase, from, toBase, to, followLast);
   }
 
-  symlink(task: Task, target: string, base: Base, path: string): void {
-    names.symlink(this.#root, task, target, base, path);
+  symlink(task: Task, target: string, base: Base, path: string): MaybeKernel<unknown> {
+    return names.symlink(this.#root, task, target, base, path);
   }
 
   rename(task: Task, fromBase: Base, from: string, toBase: Base, to: string): void {
     names.rename(this.#root, task, fromBase, from, toBase, to);
-  }
-
-  fileSystem(task: Task, base: Base, path: string): FileSystem {
-    return this.#lookup(task, base, path, true).inode.fs;
   }
 
   chmod(task: Task, base: Base, path: string, mode: number): void {

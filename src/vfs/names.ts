@@ -1,7 +1,7 @@
 /** Calls that make, remove and move names: the do_ and vfs_ functions of fs/namei.c, with their order of checks. */
 import { Errno } from '../abi/index.ts';
 import { S_IFDIR, S_IFLNK } from '../abi/uapi/index.ts';
-import { type Base, MAY_WRITE, type Task } from '../kernel/index.ts';
+import { type Base, isKernel, type Kernel, MAY_WRITE, type MaybeKernel, type Task } from '../kernel/index.ts';
 import type { Dentry } from './dentry.ts';
 import { mayCreate, mayDelete, newInode } from './rules.ts';
 import { checkPath, Walk } from './walk.ts';
@@ -18,23 +18,24 @@ function placeFor(root: Dentry, task: Task, base: Base, path: string, directory:
 }
 
 /** mkdir(2). @throws Errno EEXIST, EPERM where the file system does not allow it, as the walk */
-export function mkdir(root: Dentry, task: Task, base: Base, path: string, mode: number): void {
+export function mkdir(root: Dentry, task: Task, base: Base, path: string, mode: number): MaybeKernel<unknown> {
   const { parent, name } = placeFor(root, task, base, path, true);
   mayCreate(task.credentials, parent);
   const { directory } = parent;
   if (directory.mkdir === undefined) throw unsupported('mkdir');
-  directory.mkdir(name, newInode(task, directory, S_IFDIR | (mode & 0o1777)));
+  return directory.mkdir(name, newInode(task, directory, S_IFDIR | (mode & 0o1777)));
 }
 
 /** symlink(2). @throws Errno EEXIST, ENOENT and ENAMETOOLONG for the target too, EPERM, as the walk */
-export function symlink(root: Dentry, task: Task, target: string, base: Base, path: string): void {
+export function symlink(root: Dentry, task: Task, target: string, base: Base, path: string): MaybeKernel<unknown> {
   checkPath(target);
   const { parent, name } = placeFor(root, task, base, path, false);
   mayCreate(task.credentials, parent);
   const { directory } = parent;
   if (directory.symlink === undefined) throw unsupported('symlinks');
   const attributes = newInode(task, directory, S_IFLNK | 0o777);
-  directory.symlink(name, target, { ...attributes, mode: S_IFLNK | 0o777 });
+  const resolve = () => new Walk(root, task).lookup('cwd', target, true, true).inode;
+  return directory.symlink(name, target, { ...attributes, mode: S_IFLNK | 0o777 }, resolve);
 }
 
 /** link(2). @param follow whether a symlink `from` is followed @throws Errno EEXIST, EXDEV, EPERM for directories, as the walk */
@@ -50,7 +51,7 @@ export function link(root: Dentry, task: Task, fromBase: Base, from: string, toB
 }
 
 /** unlink(2). @throws Errno EISDIR, ENOTDIR for a slash behind a file, EPERM, EBUSY, as the walk */
-export function unlink(root: Dentry, task: Task, base: Base, path: string): void {
+export function unlink(root: Dentry, task: Task, base: Base, path: string): MaybeKernel<void> {
   const walk = new Walk(root, task);
   const last = walk.parent(base, path);
   if (last.kind !== 'name') throw new Errno('EISDIR', `${path} is a directory`);
@@ -59,12 +60,11 @@ export function unlink(root: Dentry, task: Task, base: Base, path: string): void
   mayDelete(task.credentials, walk.at, victim, false);
   const { directory } = walk.at;
   if (directory.unlink === undefined) throw unsupported('unlink');
-  directory.unlink(last.name, victim.inode);
-  walk.at.forget(last.name);
+  return forgetting(walk.at, last.name, directory.unlink(last.name, victim.inode));
 }
 
 /** rmdir(2). @throws Errno ENOTEMPTY (also for `..`), EINVAL for `.`, EBUSY for `/` and mounts, ENOTDIR, EPERM, as the walk */
-export function rmdir(root: Dentry, task: Task, base: Base, path: string): void {
+export function rmdir(root: Dentry, task: Task, base: Base, path: string): MaybeKernel<void> {
   const walk = new Walk(root, task);
   const last = walk.parent(base, path);
   if (last.kind === 'dotdot') throw new Errno('ENOTEMPTY', `${path} ends with ..`);
@@ -76,8 +76,7 @@ export function rmdir(root: Dentry, task: Task, base: Base, path: string): void 
   if (directory.rmdir === undefined) throw unsupported('rmdir');
   refuseMount(victim);
   refuseMountsIn(victim);
-  directory.rmdir(last.name, victim.directory);
-  walk.at.forget(last.name);
+  return forgetting(walk.at, last.name, directory.rmdir(last.name, victim.directory));
 }
 
 /**
@@ -119,6 +118,17 @@ export function rename(root: Dentry, task: Task, fromBase: Base, from: string, t
   moved.moveTo(newParent, newLast.name);
 }
 
+/** Lets go of a name once the file system has removed it. */
+function forgetting(parent: Dentry, name: string, removing: MaybeKernel<void>): MaybeKernel<void> {
+  if (isKernel(removing)) return forgettingLater(parent, name, removing);
+  parent.forget(name);
+}
+
+function* forgettingLater(parent: Dentry, name: string, removing: Kernel<void>): Kernel<void> {
+  yield* removing;
+  parent.forget(name);
+}
+
 function existing(walk: Walk, name: string): Dentry {
   const found = walk.find(name);
   if (found === undefined) throw new Errno('ENOENT', `there is no ${name} in ${walk.at.path}`);
@@ -131,5 +141,5 @@ function refuseMount(dentry: Dentry): void {
 
 /** The names of mounts are names in the directory, even if its file system does not know them. */
 function refuseMountsIn(dentry: Dentry): void {
-  if (dentry.hasMounts) throw new Errno('ENOTEMPTY', `file systems are mounted in ${dentry.path}`);
+  if (dentry.hasForeignMounts) throw new Errno('ENOTEMPTY', `file systems are mounted in ${dentry.path}`);
 }

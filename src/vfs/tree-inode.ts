@@ -1,5 +1,16 @@
 import { O_NOATIME, S_ISGID, S_ISUID } from '../abi/uapi/index.ts';
-import { type Credentials, type File, type FileOperations, Inode, isCapable, type Task, type Timespec } from '../kernel/index.ts';
+import {
+  type Credentials,
+  type File,
+  type FileOperations,
+  Inode,
+  isCapable,
+  type MaybeKernel,
+  type Task,
+  type Timespec,
+} from '../kernel/index.ts';
+
+import type { Dentry } from './dentry.ts';
 
 /** Who a new inode belongs to. */
 export interface NewInode {
@@ -53,6 +64,14 @@ export abstract class Symlink extends TreeInode {
 
   /** The path it holds; never empty. @param task who asks, for links such as /proc/self */
   abstract target(task: Task): string;
+
+  /**
+   * nd_jump_link: where it leads when that is no path, as a link of /proc/PID/fd.
+   *
+   * @returns a name in the tree, or an inode that has none; undefined when the path is to be followed
+   * @throws Errno EACCES, ENOENT
+   */
+  jump?(task: Task): Dentry | TreeInode;
 }
 
 /**
@@ -64,18 +83,22 @@ export abstract class Directory extends TreeInode {
   /** Names at which something is mounted. They count as names of this directory even where it does not know them. */
   readonly mountPoints = new Set<string>();
 
+  /** Whether looking for a name that does not exist is an error by itself, so that nothing can be made: /proc. */
+  readonly isFixed: boolean = false;
+
   /** The same inode for the same thing, as long as it exists. */
   abstract lookup(name: string): TreeInode | undefined;
-  /** Names and inodes as readdir(3) shows them, `.` and `..` not among them. */
-  abstract entries(): Iterable<readonly [name: string, inode: TreeInode]>;
+  /** Names and inodes as readdir(3) shows them, `.` and `..` not among them, with their positions where these mean something. */
+  abstract entries(): Iterable<readonly [name: string, inode: TreeInode, position?: number]>;
 
   create?(name: string, attributes: NewInode): TreeInode;
-  mkdir?(name: string, attributes: NewInode): TreeInode;
-  symlink?(name: string, target: string, attributes: NewInode): TreeInode;
+  mkdir?(name: string, attributes: NewInode): MaybeKernel<unknown>;
+  /** @param resolve what the target leads to as a directory, from the task's working directory on; as the walk */
+  symlink?(name: string, target: string, attributes: NewInode, resolve: () => TreeInode): MaybeKernel<unknown>;
   link?(name: string, inode: TreeInode): void;
-  unlink?(name: string, inode: TreeInode): void;
+  unlink?(name: string, inode: TreeInode): MaybeKernel<void>;
   /** @throws Errno ENOTEMPTY */
-  rmdir?(name: string, inode: Directory): void;
+  rmdir?(name: string, inode: Directory): MaybeKernel<void>;
   /**
    * @param to a directory of the same file system, maybe this one
    * @param replaced what has that name already: not `inode`, and a directory only if that is one

@@ -1,8 +1,8 @@
 import { Errno } from '../abi/index.ts';
 import { NAME_MAX, PATH_MAX } from '../abi/uapi/index.ts';
 import { type Base, MAY_EXEC, type Task } from '../kernel/index.ts';
-import { type Dentry, dentryOf } from './dentry.ts';
-import { Symlink } from './tree-inode.ts';
+import { Dentry, dentryOf } from './dentry.ts';
+import { Symlink, TreeInode } from './tree-inode.ts';
 
 /** MAXSYMLINKS of linux/namei.h: so many symlinks one path may go through. */
 const SYMLINKS_MAX = 40;
@@ -124,6 +124,11 @@ export class Walk {
     }
     if (this.#symlinks++ >= SYMLINKS_MAX) throw new Errno('ELOOP', `${this.#path} leads through more than ${SYMLINKS_MAX} symlinks`);
     inode.accessed();
+    const place = inode.jump?.(this.#task);
+    if (place !== undefined) {
+      this.at = place instanceof TreeInode ? new Dentry(place, undefined, '') : place;
+      return undefined;
+    }
     const target = this.#intoRoot(inode.target(this.#task));
     return target === '' ? undefined : target;
   }
@@ -137,6 +142,7 @@ export class Walk {
     const child = this.at.lookup(name);
     if (child === undefined) {
       if (this.at.isUnlinked) throw new Errno('ENOENT', `${this.at.path} has been removed`);
+      if (this.at.directory.isFixed) throw new Errno('ENOENT', `there is no ${name} in ${this.at.path}`);
       if (exceeds(name, NAME_MAX)) throw new Errno('ENAMETOOLONG', `a name has more than ${NAME_MAX} bytes`);
     }
     return child;

@@ -38,5 +38,6 @@ export const notRunYet: Readonly<Record<string, string>> = {
   ioctls: 'needs /dev/udmabuf and /dev/dri/card0',
   limits: 'needs /dev/udmabuf and /dev/dri/card0',
   udmabuf: 'needs /dev/udmabuf',
+  uevents: 'needs /sys and a netlink socket; test/kernel/uevents.test.ts compares the same in process',
   vgem: 'needs /dev/dri/card0',
 };

@@ -48,9 +48,10 @@ describe.skipIf(!hasCompiler)('a program that is killed leaves nothing behind', 
   test('at any step of a child that uses what it inherited, and of its parent', async () => {
     const steps = program('steps');
     for (let step = 1; ; step++) {
-      const exit = await native.run([steps, 'fork'], { library, env: { IOCTOPUS_STEP: `${step}` } });
-      // A child may outlive its parent by a little.
-      while (native.server.clients.length > 0) await native.turn();
+      const run = native.start([steps, 'fork'], { library, env: { IOCTOPUS_STEP: `${step}` }, stdio: ['ignore', 'pipe', 'inherit'] });
+      // A child may outlive its parent by a little: the pipe is closed when both have ended.
+      run.child.stdout?.resume();
+      const exit = await run.ended;
       await native.turn();
       expect({ step, ...native.held() }).toEqual({ step, ...baseline });
       if (exit.status === 0) break;

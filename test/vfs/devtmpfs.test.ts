@@ -1,5 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { O_CREAT, O_PATH, O_RDWR, S_IFCHR, S_IFDIR, TMPFS_MAGIC } from '../../src/abi/uapi/index.ts';
+import {
+  CONFIGFS_MAGIC,
+  DEBUGFS_MAGIC,
+  O_CREAT,
+  O_PATH,
+  O_RDWR,
+  PROC_SUPER_MAGIC,
+  S_IFCHR,
+  S_IFDIR,
+  SYSFS_MAGIC,
+  TMPFS_MAGIC,
+} from '../../src/abi/uapi/index.ts';
 import type { Sys } from '../../src/doors/in-process/index.ts';
 import { type FileOperations, type FileSystem, makedev } from '../../src/kernel/index.ts';
 import { Directory, directoryOperations, TreeInode } from '../../src/vfs/index.ts';
@@ -107,6 +118,10 @@ describe('programs in /dev', () => {
     expect(tree.mounts.map(({ path, fs }) => [path, fs.type, fs.magic])).toEqual([
       ['/', 'tmpfs', TMPFS_MAGIC],
       ['/dev', 'devtmpfs', TMPFS_MAGIC],
+      ['/proc', 'proc', PROC_SUPER_MAGIC],
+      ['/sys', 'sysfs', SYSFS_MAGIC],
+      ['/sys/kernel/debug', 'debugfs', DEBUGFS_MAGIC],
+      ['/sys/kernel/config', 'configfs', CONFIGFS_MAGIC],
     ]);
     sys.chdir('/dev');
     expect(sys.getcwd()).toBe('/dev');
@@ -148,42 +163,42 @@ describe('a mounted tree', () => {
     const { system, tree } = fixture.machine;
     const fs: FileSystem = { type: 'sysfs', magic: 0x62656572, dev: tree.takeDev(), now: () => system.realtime() };
     const folder = new Fixed(fs, 2, [['value', new Attribute(fs, { ino: 3, mode: 0o100444 })]]);
-    tree.mount('/sys', new Fixed(fs, 1, [['class', folder]]));
-    tree.mount('/sys/class/debug', new Fixed(fs, 4, []));
+    tree.attach('/s', new Fixed(fs, 1, [['class', folder]]));
+    tree.attach('/s/class/debug', new Fixed(fs, 4, []));
   });
 
   it('is there without a folder for it', () => {
-    const fd = sys.open('/sys/class/value');
+    const fd = sys.open('/s/class/value');
     expect(new TextDecoder().decode(sys.read(fd, 100))).toBe('42\n');
     expect(sys.read(fd, 100)).toHaveLength(0);
     expect(names('/')).toContain('sys');
-    expect(names('/sys/class')).toEqual(['value', 'debug']);
-    sys.chdir('/sys/class/debug/../debug');
-    expect(sys.getcwd()).toBe('/sys/class/debug');
+    expect(names('/s/class')).toEqual(['value', 'debug']);
+    sys.chdir('/s/class/debug/../debug');
+    expect(sys.getcwd()).toBe('/s/class/debug');
   });
 
   it('refuses what its directories do not do', () => {
-    expect(fixture.errorOf(() => sys.open('/sys/new', O_CREAT | O_RDWR))).toBe('EACCES');
-    expect(fixture.errorOf(() => sys.mkdir('/sys/new'))).toBe('EPERM');
-    expect(fixture.errorOf(() => sys.symlink('x', '/sys/new'))).toBe('EPERM');
-    expect(fixture.errorOf(() => sys.link('/sys/class/value', '/sys/new'))).toBe('EPERM');
-    expect(fixture.errorOf(() => sys.unlink('/sys/class/value'))).toBe('EPERM');
-    expect(fixture.errorOf(() => sys.rmdir('/sys/class'))).toBe('EPERM');
-    expect(fixture.errorOf(() => sys.rename('/sys/class', '/sys/new'))).toBe('EPERM');
-    expect(fixture.errorOf(() => sys.open('/sys', 0o20200002))).toBe('EOPNOTSUPP');
-    expect(fixture.errorOf(() => sys.rmdir('/sys/class/debug'))).toBe('EPERM');
+    expect(fixture.errorOf(() => sys.open('/s/new', O_CREAT | O_RDWR))).toBe('EACCES');
+    expect(fixture.errorOf(() => sys.mkdir('/s/new'))).toBe('EPERM');
+    expect(fixture.errorOf(() => sys.symlink('x', '/s/new'))).toBe('EPERM');
+    expect(fixture.errorOf(() => sys.link('/s/class/value', '/s/new'))).toBe('EPERM');
+    expect(fixture.errorOf(() => sys.unlink('/s/class/value'))).toBe('EPERM');
+    expect(fixture.errorOf(() => sys.rmdir('/s/class'))).toBe('EPERM');
+    expect(fixture.errorOf(() => sys.rename('/s/class', '/s/new'))).toBe('EPERM');
+    expect(fixture.errorOf(() => sys.open('/s', 0o20200002))).toBe('EOPNOTSUPP');
+    expect(fixture.errorOf(() => sys.rmdir('/s/class/debug'))).toBe('EPERM');
   });
 
   it('is busy, and takes no second one', () => {
     const { tree } = fixture.machine;
     const fs = tree.mounts[0]?.fs as FileSystem;
-    expect(fixture.errorOf(() => tree.mount('/sys', new Fixed(fs, 9, [])))).toBe('EBUSY');
-    expect(fixture.errorOf(() => tree.mount('/', new Fixed(fs, 9, [])))).toBe('EBUSY');
-    expect(fixture.errorOf(() => tree.mount('/nowhere/x', new Fixed(fs, 9, [])))).toBe('ENOENT');
-    expect(fixture.errorOf(() => sys.rmdir('/sys'))).toBe('EBUSY');
-    expect(fixture.errorOf(() => sys.mkdir('/sys'))).toBe('EEXIST');
+    expect(fixture.errorOf(() => tree.attach('/s', new Fixed(fs, 9, [])))).toBe('EBUSY');
+    expect(fixture.errorOf(() => tree.attach('/', new Fixed(fs, 9, [])))).toBe('EBUSY');
+    expect(fixture.errorOf(() => tree.attach('/nowhere/x', new Fixed(fs, 9, [])))).toBe('ENOENT');
+    expect(fixture.errorOf(() => sys.rmdir('/s'))).toBe('EBUSY');
+    expect(fixture.errorOf(() => sys.mkdir('/s'))).toBe('EEXIST');
     sys.mkdir('/a');
-    tree.mount('/a/m', new Fixed(fs, 9, []));
+    tree.attach('/a/m', new Fixed(fs, 9, []));
     expect(fixture.errorOf(() => sys.rmdir('/a'))).toBe('ENOTEMPTY');
     // What is mounted in a folder goes along with it.
     sys.rename('/a', '/b');

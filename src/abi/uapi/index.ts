@@ -7,6 +7,7 @@ export * from './file.ts';
 export * from './fs.ts';
 export * from './limits.ts';
 export * from './mman.ts';
+export * from './mount.ts';
 export * from './poll.ts';
 export * from './signal.ts';
 export * from './stat.ts';

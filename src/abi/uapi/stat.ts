@@ -18,3 +18,7 @@ export const TMPFS_MAGIC = 0x01021994;
 export const ANON_INODE_FS_MAGIC = 0x09041934;
 export const DMA_BUF_MAGIC = 0x444d4142;
 export const SOCKFS_MAGIC = 0x534f434b;
+export const SYSFS_MAGIC = 0x62656572;
+export const DEBUGFS_MAGIC = 0x64626720;
+export const CONFIGFS_MAGIC = 0x62656570;
+export const PROC_SUPER_MAGIC = 0x9fa0;

@@ -26,6 +26,7 @@ import {
   type PollEntry,
   type SignalAction,
   type Stat,
+  type StatFs,
   sleep,
   type Task,
   type Timespec,
@@ -206,6 +207,24 @@ export class Sys<M extends Mode> {
     return this.#call('getcwd', [], () => calls.getcwd(this.#task));
   }
 
+  statfs(path: string): Result<M, StatFs> {
+    return this.#call('statfs', [path], () => calls.statfs(this.#task, path));
+  }
+
+  fstatfs(fd: number): Result<M, StatFs> {
+    return this.#call('fstatfs', [fd], () => calls.fstatfs(this.#task, fd));
+  }
+
+  /** mount(2). @param flags MS_ bits */
+  mount(source: string, path: string, type: string, flags = 0, data = ''): Result<M, number> {
+    return this.#call('mount', [source, path, type, flags], () => calls.mount(this.#task, source, path, type, flags, data));
+  }
+
+  /** umount2(2). @param flags MNT_ bits */
+  umount(path: string, flags = 0): Result<M, number> {
+    return this.#call('umount2', [path, flags], () => calls.umount(this.#task, path, flags));
+  }
+
   umask(mask: number): Result<M, number> {
     return this.#call('umask', [mask], () => calls.umask(this.#task, mask));
   }
@@ -306,10 +325,6 @@ export class Sys<M extends Mode> {
     return this.#caller.call('fremovexattr', [fd, name], () => calls.fremovexattr(this.#task, fd, text.address), same, text.free);
   }
 
-  fstatfs(fd: number): Result<M, calls.Statfs> {
-    return this.#call('fstatfs', [fd], () => calls.fstatfs(this.#task, fd));
-  }
-
   /** The text of /proc/self/fdinfo/N. */
   fdinfo(fd: number): Result<M, string> {
     const files = this.#task.files as FdTable;
@@ -329,6 +344,11 @@ export class Sys<M extends Mode> {
   /** getdents(2): every name in an open directory, `.` and `..` included. */
   getdents(fd: number): Result<M, readonly DirectoryEntry[]> {
     return this.#call('getdents', [fd], () => calls.getdents(this.#task, fd));
+  }
+
+  /** getdents64(2) with a buffer of so many bytes. @returns the entries that have room, and the bytes they take */
+  getdents64(fd: number, length: number): Result<M, { readonly entries: readonly DirectoryEntry[]; readonly bytes: number }> {
+    return this.#call('getdents64', [fd, length], () => calls.getdents64(this.#task, fd, length));
   }
 
   fchdir(fd: number): Result<M, number> {

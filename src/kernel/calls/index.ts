@@ -8,10 +8,12 @@ export { fchmod, fchown, fstat, futimens } from './attributes.ts';
 export { close, dup, dup2, dup3, fcntl, fileControl, setFileLimit } from './descriptors.ts';
 export { controlEpoll, EPOLL_EVENTS_MAX, epoll_create, epoll_create1, epoll_ctl, epoll_pwait, epoll_wait } from './epoll.ts';
 export { fallocate, fsync, ftruncate, ioctl, lseek, pread, pwrite, read, write } from './io.ts';
+export { getdents, getdents64 } from './listing.ts';
 export { flock } from './locks.ts';
 export { madvise, mremap, msync } from './mapped-memory.ts';
 export { type MapRequest, mmap, mprotect, munmap } from './mapping.ts';
-export { faccess, fdinfo, fdLink, flush, fstatfs, reopen, type Statfs, statfs, truncateLinked } from './open-files.ts';
+export { fstatfs, mount, statfs, umount } from './mounts.ts';
+export { faccess, fdinfo, fdLink, flush, reopen, truncateLinked } from './open-files.ts';
 export {
   chdir,
   faccessat,
@@ -20,7 +22,6 @@ export {
   fchownat,
   fstatat,
   getcwd,
-  getdents,
   linkat,
   mkdirat,
   openat,

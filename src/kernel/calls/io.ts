@@ -99,11 +99,11 @@ export function pwrite(task: Task, fd: number, vectors: readonly IoVector[], off
 }
 
 /** lseek(2). @throws Errno EBADF, EINVAL for an unknown whence or a bad offset, ESPIPE */
-export function lseek(task: Task, fd: number, offset: number, whence: number): number {
+export function lseek(task: Task, fd: number, offset: number, whence: number): MaybeKernel<number> {
   const file = fileOf(task, fd);
   if (whence < 0 || whence > SEEK_HOLE) throw new Errno('EINVAL', `whence ${whence} is unknown`);
   if ((file.mode & FMODE_LSEEK) === 0 || file.ops.llseek === undefined) throw new Errno('ESPIPE', 'the file cannot seek');
-  return file.ops.llseek(file, offset, whence);
+  return holding(file, file.ops.llseek(file, offset, whence, task));
 }
 
 /** Answers a request itself, or undefined when it is the file's own business. */

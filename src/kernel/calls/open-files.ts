@@ -1,12 +1,12 @@
-/** What /proc/self/fd and /proc/self/fdinfo say of open files (fs/proc/fd.c), and where they lie (fs/statfs.c). */
+/** What /proc/self/fd and /proc/self/fdinfo say of open files (fs/proc/fd.c). */
 import { Errno } from '../../abi/index.ts';
-import { NAME_MAX, O_CLOEXEC, O_LARGEFILE, O_PATH, PAGE_SIZE, S_IFREG } from '../../abi/uapi/index.ts';
+import { O_CLOEXEC, O_LARGEFILE, O_PATH, S_IFREG } from '../../abi/uapi/index.ts';
 import { finish, type Kernel } from '../colour.ts';
 import type { File } from '../file.ts';
-import { type FileSystem, MAY_WRITE } from '../inode.ts';
+import { MAY_WRITE } from '../inode.ts';
 import type { Task } from '../task.ts';
 import { dropRecordLocks } from './locks.ts';
-import { anyFileOf, baseOf } from './lookup.ts';
+import { anyFileOf } from './lookup.ts';
 
 /** What a number in /proc/self/fd stands for. @throws Errno ENOENT when it is not open */
 function listed(task: Task, fd: number): File {
@@ -74,24 +74,4 @@ export function faccess(task: Task, fd: number, mode: number): number {
 export function flush(task: Task, fd: number): number {
   dropRecordLocks(task, anyFileOf(task, fd));
   return 0;
-}
-
-/** struct statfs. Blocks are not counted here. */
-export interface Statfs {
-  readonly type: number;
-  readonly bsize: number;
-  readonly namelen: number;
-  readonly fsid: number;
-}
-
-const describe = (fs: FileSystem): Statfs => ({ type: fs.magic, bsize: PAGE_SIZE, namelen: NAME_MAX, fsid: fs.dev });
-
-/** fstatfs(2). @throws Errno EBADF */
-export function fstatfs(task: Task, fd: number): Statfs {
-  return describe(anyFileOf(task, fd).inode.fs);
-}
-
-/** statfs(2). @throws Errno as the walk */
-export function statfs(task: Task, dirfd: number, path: string): Statfs {
-  return describe(task.system.vfs.fileSystem(task, baseOf(task, dirfd, path), path));
 }

@@ -8,12 +8,11 @@ import {
   O_LARGEFILE,
   O_PATH,
 } from '../../abi/uapi/index.ts';
-import { finish, type Kernel } from '../colour.ts';
-import type { DirectoryEntry } from '../file.ts';
+import { finish, isKernel, type Kernel, type MaybeKernel } from '../colour.ts';
 import type { Stat, Timespec } from '../inode.ts';
 import type { Task } from '../task.ts';
 import type { Base } from '../vfs.ts';
-import { anyFileOf, baseOf, fileOf } from './lookup.ts';
+import { anyFileOf, baseOf } from './lookup.ts';
 
 /** open(2), openat(2). @returns the lowest free descriptor @throws Errno what the walk, the file system or the driver say; EMFILE */
 export function* openat(task: Task, dirfd: number, path: string, flags: number, mode: number): Kernel<number> {
@@ -52,18 +51,24 @@ export function readlinkat(task: Task, dirfd: number, path: string): string {
   return task.system.vfs.readlink(task, baseOf(task, dirfd, path), path);
 }
 
-export function mkdirat(task: Task, dirfd: number, path: string, mode: number): number {
-  task.system.vfs.mkdir(task, baseOf(task, dirfd, path), path, mode);
+export function mkdirat(task: Task, dirfd: number, path: string, mode: number): MaybeKernel<number> {
+  return then0(task.system.vfs.mkdir(task, baseOf(task, dirfd, path), path, mode));
+}
+
+/** 0 once an operation is done. */
+const then0 = (operation: MaybeKernel<unknown>): MaybeKernel<number> => (isKernel(operation) ? later0(operation) : 0);
+
+function* later0(operation: Kernel<unknown>): Kernel<number> {
+  yield* operation;
   return 0;
 }
 
 /** unlinkat(2). @param flags AT_REMOVEDIR for rmdir */
-export function unlinkat(task: Task, dirfd: number, path: string, flags: number): number {
+export function unlinkat(task: Task, dirfd: number, path: string, flags: number): MaybeKernel<number> {
   if ((flags & ~AT_REMOVEDIR) !== 0) throw new Errno('EINVAL', 'unknown flags');
   const base = baseOf(task, dirfd, path);
-  if ((flags & AT_REMOVEDIR) !== 0) task.system.vfs.rmdir(task, base, path);
-  else task.system.vfs.unlink(task, base, path);
-  return 0;
+  const { vfs } = task.system;
+  return then0((flags & AT_REMOVEDIR) !== 0 ? vfs.rmdir(task, base, path) : vfs.unlink(task, base, path));
 }
 
 export function linkat(task: Task, fromDirfd: number, from: string, toDirfd: number, to: string, flags: number): number {
@@ -72,9 +77,8 @@ export function linkat(task: Task, fromDirfd: number, from: string, toDirfd: num
   return 0;
 }
 
-export function symlinkat(task: Task, target: string, dirfd: number, path: string): number {
-  task.system.vfs.symlink(task, target, baseOf(task, dirfd, path), path);
-  return 0;
+export function symlinkat(task: Task, target: string, dirfd: number, path: string): MaybeKernel<number> {
+  return then0(task.system.vfs.symlink(task, target, baseOf(task, dirfd, path), path));
 }
 
 export function renameat(task: Task, fromDirfd: number, from: string, toDirfd: number, to: string): number {
@@ -139,13 +143,6 @@ export function fchdir(task: Task, fd: number): number {
 
 export function getcwd(task: Task): string {
   return task.system.vfs.getcwd(task);
-}
-
-/** All names in an open directory, `.` and `..` included, in order. @throws Errno EBADF, ENOTDIR */
-export function getdents(task: Task, fd: number): readonly DirectoryEntry[] {
-  const file = fileOf(task, fd);
-  if (file.ops.readdir === undefined) throw new Errno('ENOTDIR', 'not a directory');
-  return file.ops.readdir(file);
 }
 
 /** umask(2). @returns the one before */

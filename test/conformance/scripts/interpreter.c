@@ -39,9 +39,12 @@
  *	                                follows its last byte; `ro`: read-only
  *	dump N OFFSET LENGTH            what is in it now
  *
+ * and those on names, see paths.h.
+ *
  * A number is decimal, 0x.. or 0.., or $K for what line K answered (lines count
  * from 1). BYTES are hexadecimal, with `$K` for four bytes, `@N` for the eight of
- * an area's address, and `*K` for K zero bytes between dots. A POINTER is a number
+ * an area's address, `*K` for K zero bytes and `=TEXT` for text between dots. A
+ * POINTER is a number
  * or @N; MAP is the line of the mmap. Answers that are addresses print as `addr`.
  * `sort` is for sets with both real and emulated files under the launcher: their
  * order among each other is not Linux's there, so events print in order of DATA.
@@ -71,6 +74,8 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include "paths.h"
 
 #define PAGE 4096ul
 #define LINES 512
@@ -120,6 +125,10 @@ static size_t bytes(const char *word, unsigned char *out)
 			memcpy(out + n, &value, *word == '$' ? 4 : 8);
 			n += *word == '$' ? 4 : 8;
 			word = end;
+			break;
+		case '=':
+			for (word++; *word && *word != '.'; word++)
+				out[n++] = (unsigned char)*word;
 			break;
 		case '*':
 			value = strtoull(word + 1, &end, 10);
@@ -412,7 +421,7 @@ static void run_line(int line, int argc, char **w)
 		result = setrlimit(RLIMIT_NOFILE, &limit);
 	} else if (IS("area"))
 		make_area((int)a[1], w[2], argc > 3 ? w[3] : NULL);
-	else if (!IS("dump") && !generic_line(line, argc, w, a, &result, room))
+	else if (!IS("dump") && !generic_line(line, argc, w, a, &result, room) && !path_call(w, a, &result, &st))
 		exit(99);
 
 	answers[line] = result;
@@ -427,8 +436,11 @@ static void run_line(int line, int argc, char **w)
 		printf(" %d", pair[1]);
 	if (IS("epoll_wait") && result > 0)
 		print_events(events, result, argc > 4);
-	if ((IS("fstat") || IS("stat")) && result == 0)
+	if ((IS("fstat") || IS("stat") || IS("lstat")) && result == 0)
 		print_stat(&st);
+	if (result >= 0)
+		printf("%s", path_text);
+	path_text[0] = 0;
 	print_generic(call, result, room);
 	putchar('\n');
 }

@@ -2,6 +2,7 @@ import { PROT_READ } from '../../../src/abi/uapi/index.ts';
 import type { Mapping } from '../../../src/doors/in-process/index.ts';
 import { type BootedMachine, Errno } from '../../../src/index.ts';
 import type { EpollEvent, Stat } from '../../../src/kernel/index.ts';
+import { callOnPath } from './interpreter-paths.ts';
 
 /** One script of a file: see interpreter.c for the language. */
 export interface Script {
@@ -132,6 +133,8 @@ class Interpreter {
         return plain(0);
       case 'dump':
         return [0, ` ${this.#show(sys.peek((this.#areas.get(a0) ?? 0) + a1, a2))}`];
+      case 'lstat':
+        return [0, formatStat(sys.lstat(w0))];
       default:
         return this.#generic(line, call, words, a);
     }
@@ -200,8 +203,15 @@ class Interpreter {
         return plain(0);
       }
       default:
-        throw new Error(`unknown call ${call}`);
+        return this.#path(call, words, a);
     }
+  }
+
+  /** Calls on paths. */
+  #path(call: string, words: readonly string[], a: readonly number[]): [result: number, shown: string] {
+    const answer = callOnPath(this.#machine.sys, call, words, a);
+    if (answer === undefined) throw new Error(`unknown call ${call}`);
+    return answer;
   }
 
   #touching(touch: () => string): [number, string] {
@@ -252,8 +262,9 @@ class Interpreter {
     const append = (value: number, count: number) => {
       for (let i = 0; i < count; i++) out.push(Number((BigInt.asUintN(64, BigInt(value)) >> BigInt(8 * i)) & 0xffn));
     };
-    for (const [, kind, digits, pair] of word.matchAll(/([$@*])(\d+)|([0-9a-f]{2})|\./g)) {
-      if (pair !== undefined) out.push(Number.parseInt(pair, 16));
+    for (const [, kind, digits, text, pair] of word.matchAll(/([$@*])(\d+)|=([^.]*)|([0-9a-f]{2})|\./g)) {
+      if (text !== undefined) out.push(...Buffer.from(text));
+      else if (pair !== undefined) out.push(Number.parseInt(pair, 16));
       else if (kind === '$') append(this.#number(`$${digits}`), 4);
       else if (kind === '@') append(this.#number(`@${digits}`), 8);
       else if (kind === '*') out.push(...new Array(Number(digits)).fill(0));

@@ -1,15 +1,17 @@
 /**
- * Writes a file of random scripts: `npx tsx test/conformance/scripts/write-random.ts [random|random-epoll|random-generic [SEED [COUNT]]]`. The file
- * is kept, so that its answers can be recorded on a real kernel once; write a new one when more calls are served.
+ * Writes a file of random scripts: `npx tsx test/conformance/scripts/write-random.ts [NAME [SEED [COUNT]]]`, where NAME
+ * is one of MAKERS. The file is kept, so that its answers can be recorded on a real kernel once; write a new one when more calls are served.
  */
 import { writeFileSync } from 'node:fs';
 import { generateScripts } from './generate.ts';
+import { generateConfigfsScripts } from './generate-configfs.ts';
 import { generateEpollScripts } from './generate-epoll.ts';
 
 const MAKERS = {
   random: generateScripts,
   'random-epoll': generateEpollScripts,
   'random-generic': (seed: number, count: number) => generateScripts(seed, count, true),
+  'configfs-random': generateConfigfsScripts,
 };
 type Name = keyof typeof MAKERS;
 

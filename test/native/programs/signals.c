@@ -218,7 +218,10 @@ static void try_jumps(void)
 		if (sigsetjmp(back, 1) == 0) {
 			pthread_t thread;
 
-			pthread_create(&thread, NULL, carry_out, &(struct plan){ { SIGUSR1 }, NULL });
+			/* It may look at its plan when this is long over. */
+			static const struct plan plan = { { SIGUSR1 }, NULL };
+
+			pthread_create(&thread, NULL, carry_out, (void *)&plan);
 			pthread_detach(thread);
 			show("not reached", read(in, text, 15));
 		}

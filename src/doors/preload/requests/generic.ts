@@ -1,5 +1,5 @@
 import { AT_EMPTY_PATH, UTIME_NOW, UTIME_OMIT } from '../../../abi/uapi/index.ts';
-import { calls, type MaybeKernel, type Timespec } from '../../../kernel/index.ts';
+import { calls, type MaybeKernel, type StatFs, type Timespec } from '../../../kernel/index.ts';
 import * as protocol from '../protocol.ts';
 import type { Slot } from '../slot.ts';
 import { type Call, plain, type Readers, refused } from './call.ts';
@@ -127,9 +127,9 @@ function statfsCall(slot: Slot, fd: number): Call {
   return {
     name: path === '' ? 'fstatfs' : 'statfs',
     args: [path === '' ? fd : path],
-    begin: () => (path === '' ? calls.fstatfs(task, fd) : calls.statfs(task, -1, path)),
-    end: ({ type, bsize, namelen, fsid }: calls.Statfs) => {
-      for (const [index, value] of [type, bsize, namelen, fsid].entries()) slot.set64(protocol.SLOT_ARGS + 8 * index, value);
+    begin: () => (path === '' ? calls.fstatfs(task, fd) : calls.statfs(task, path)),
+    end: ({ type, bsize, namelen, fsid, flags }: StatFs) => {
+      for (const [index, value] of [type, bsize, namelen, fsid, flags].entries()) slot.set64(protocol.SLOT_ARGS + 8 * index, value);
       return 0;
     },
   };
