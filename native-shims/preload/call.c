@@ -209,6 +209,7 @@ static bool is_cancellation_point(uint32_t op)
 	case IO_WRITE:
 	case IO_PREAD:
 	case IO_PWRITE:
+	case IO_VECTOR:
 	case IO_FSYNC:
 	case IO_POLL:
 	case IO_SLEEP:

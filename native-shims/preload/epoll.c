@@ -6,6 +6,7 @@
  */
 #include "client.h"
 #include "../spin.h"
+#include "waiting.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/epoll.h>
@@ -192,17 +193,40 @@ static long gather(const struct waiting *w, long n)
 	return n;
 }
 
-/* Waits again, for what is left of the time. */
-static int wait_on(const struct waiting *w, int64_t left_ns)
+/* The real call. `timeout_ns`: negative for no end. */
+static int wait_really(const struct waiting *w, int64_t timeout_ns)
 {
-	struct timespec left = { left_ns / 1000000000, left_ns % 1000000000 };
-	int left_ms = left_ns < 0 ? -1 : (int)((left_ns + 999999) / 1000000);
+	struct timespec left = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
+	int left_ms = timeout_ns < 0 ? -1 : timeout_ns > INT_MAX * 1000000ll ? INT_MAX : (int)((timeout_ns + 999999) / 1000000);
 
 	if (w->call == WAIT)
 		return NEXT(epoll_wait)(w->epfd, w->events, w->max, left_ms);
 	if (w->call == PWAIT)
 		return NEXT(epoll_pwait)(w->epfd, w->events, w->max, left_ms, w->mask);
-	return NEXT(epoll_pwait2)(w->epfd, w->events, w->max, left_ns < 0 ? NULL : &left, w->mask);
+	return NEXT(epoll_pwait2)(w->epfd, w->events, w->max, timeout_ns < 0 ? NULL : &left, w->mask);
+}
+
+/* The same under --time=warp: the server keeps the time. */
+static int wait_warped(const struct waiting *w, int64_t timeout_ns)
+{
+	struct timespec left = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
+
+	for (;;) {
+		struct pollfd self = { w->epfd, POLLIN, 0 };
+		long ready = poll_any(&self, 1, timeout_ns < 0 ? NULL : &left, w->mask);
+		int n = ready < 0 ? (int)finish(ready) : wait_really(w, 0);
+
+		/* Somebody else has taken it. */
+		if (n != 0 || ready == 0)
+			return n;
+	}
+}
+
+static int wait_on(const struct waiting *w, int64_t timeout_ns)
+{
+	bool is_ours = door()->warps && timeout_ns != 0 && w->max > 0 && (timeout_ns > 0 || set_of(w->epfd));
+
+	return is_ours ? wait_warped(w, timeout_ns) : wait_really(w, timeout_ns);
 }
 
 /*
@@ -237,7 +261,7 @@ EXPORT int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout
 	struct waiting w = { WAIT, epfd, events, max, NULL, timeout_ms };
 	int64_t began = BEGAN(timeout_ms > 0);
 
-	return answer(&w, NEXT(epoll_wait)(epfd, events, max, timeout_ms), timeout_ms * 1000000ll, began);
+	return answer(&w, wait_on(&w, timeout_ms * 1000000ll), timeout_ms * 1000000ll, began);
 }
 
 EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout_ms, const sigset_t *mask)
@@ -245,7 +269,7 @@ EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeou
 	struct waiting w = { PWAIT, epfd, events, max, mask, timeout_ms };
 	int64_t began = BEGAN(timeout_ms > 0);
 
-	return answer(&w, NEXT(epoll_pwait)(epfd, events, max, timeout_ms, mask), timeout_ms * 1000000ll, began);
+	return answer(&w, wait_on(&w, timeout_ms * 1000000ll), timeout_ms * 1000000ll, began);
 }
 
 EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)
@@ -258,10 +282,14 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int max, const str
 		errno = ENOSYS;
 		return -1;
 	}
-	n = NEXT(epoll_pwait2)(epfd, events, max, timeout, mask);
-	if (n > 0 && timeout) {
-		timeout_ns = timeout->tv_sec < INT64_MAX / 2000000000 ? timeout->tv_sec * 1000000000ll + timeout->tv_nsec : -1;
-		w.timeout_ms = timeout_ns < 0 ? -1 : (int)(timeout_ns / 1000000);
+	if (timeout && timeout->tv_sec >= 0 && timeout->tv_sec < INT64_MAX / 2000000000) {
+		timeout_ns = timeout->tv_sec * 1000000000ll + timeout->tv_nsec;
+		w.timeout_ms = (int)(timeout_ns / 1000000);
 	}
+	/* What is wrong with the time, the real call says. */
+	if (timeout_ns >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < 1000000000)
+		n = wait_on(&w, timeout_ns);
+	else
+		n = NEXT(epoll_pwait2)(epfd, events, max, timeout, mask);
 	return answer(&w, n, timeout_ns, began);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -65,8 +66,9 @@ int main(int argc, char **argv)
 	struct timespec left = { 0 }, thousand = { 1000, 0 }, until;
 	struct timeval timeout = { 2000, 0 };
 	struct pollfd entry = { -1, POLLIN, 0 };
+	struct epoll_event event = { .events = EPOLLIN };
 	pthread_t thread;
-	int ends[2];
+	int ends[2], set_of_both;
 	pid_t child;
 	fd_set set;
 	char byte;
@@ -90,6 +92,13 @@ int main(int argc, char **argv)
 	FD_SET(entry.fd, &set);
 	show("select of both", select(entry.fd + ends[0] + 1, &set, NULL, NULL, &timeout));
 	printf("left %ld\n", (long)timeout.tv_sec);
+
+	set_of_both = epoll_create1(0);
+	epoll_ctl(set_of_both, EPOLL_CTL_ADD, ends[0], &event);
+	show("epoll of a pipe", epoll_wait(set_of_both, &event, 1, 1000000));
+	epoll_ctl(set_of_both, EPOLL_CTL_ADD, entry.fd, &event);
+	show("epoll of both", epoll_pwait(set_of_both, &event, 1, 1000000, NULL));
+	show("epoll that only looks", epoll_wait(set_of_both, &event, 1, 0));
 
 	fflush(stdout);
 	child = fork();
