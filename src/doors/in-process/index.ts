@@ -10,4 +10,4 @@ export {
   type ProgramStarter,
   type Running,
   Sys,
-} from './sys.ts';
+} from './sys/index.ts';

@@ -1,7 +1,7 @@
 import { type Credentials, Deadlock, type Kernel, Killed, type Outcome, ROOT, type Task, TaskTable } from '../../kernel/index.ts';
 import { type Board, Machine, type MachineOptions } from '../../machine/index.ts';
 import { AsyncCaller, SyncCaller, TaskCaller } from './caller.ts';
-import { type Program, type ProgramStarter, type Running, Sys } from './sys.ts';
+import { type Program, type ProgramStarter, type Running, Sys } from './sys/index.ts';
 
 /** RLIMIT_NOFILE of programs in process. */
 const FILE_LIMIT = 1024;

@@ -1,0 +1,58 @@
+import { MAP_SHARED, PROT_READ, PROT_WRITE } from '../../../abi/uapi/index.ts';
+import { calls } from '../../../kernel/index.ts';
+import type { Mode, Result } from '../caller.ts';
+import type { Mapping } from './base.ts';
+import { WaitingSys } from './waiting.ts';
+
+export interface MapOptions {
+  readonly length: number;
+  /** PROT_READ | PROT_WRITE when left out. */
+  readonly prot?: number;
+  /** MAP_SHARED when left out. */
+  readonly flags?: number;
+  readonly offset?: number;
+  /** With MAP_FIXED and its like. */
+  readonly address?: number;
+}
+
+/** Mappings. */
+export abstract class MemorySys<M extends Mode> extends WaitingSys<M> {
+  /** mmap(2) of a file. */
+  mmap(fd: number, options: MapOptions): Result<M, Mapping> {
+    const { length, prot: protection = PROT_READ | PROT_WRITE, flags = MAP_SHARED, offset = 0, address = 0 } = options;
+    return this.caller.call(
+      'mmap',
+      [address, length, protection, flags, fd, offset],
+      () => calls.mmap(this.task, fd, { address, length, protection, flags, offset }),
+      (vma) => this.mapping(vma, length),
+    );
+  }
+
+  munmap(mapping: Pick<Mapping, 'address' | 'length'>): Result<M, number> {
+    const { address, length } = mapping;
+    return this.invoke('munmap', [address, length], () => calls.munmap(this.task, address, length));
+  }
+
+  mprotect(mapping: Pick<Mapping, 'address' | 'length'>, prot: number): Result<M, number> {
+    const { address, length } = mapping;
+    return this.invoke('mprotect', [address, length, prot], () => calls.mprotect(this.task, address, length, prot));
+  }
+
+  /** mremap(2). @param to where, with MREMAP_FIXED @returns the address that it has then */
+  mremap(mapping: Pick<Mapping, 'address' | 'length'>, length: number, flags = 0, to = 0): Result<M, number> {
+    const { address } = mapping;
+    const begin = () => calls.mremap(this.task, address, mapping.length, length, flags, to);
+    return this.invoke('mremap', [address, mapping.length, length, flags], begin);
+  }
+
+  /** msync(2). @param flags MS_SYNC or MS_ASYNC, MS_INVALIDATE */
+  msync(mapping: Pick<Mapping, 'address' | 'length'>, flags: number): Result<M, number> {
+    const { address, length } = mapping;
+    return this.invoke('msync', [address, length, flags], () => calls.msync(this.task, address, length, flags));
+  }
+
+  madvise(mapping: Pick<Mapping, 'address' | 'length'>, advice: number): Result<M, number> {
+    const { address, length } = mapping;
+    return this.invoke('madvise', [address, length, advice], () => calls.madvise(this.task, address, length, advice));
+  }
+}
