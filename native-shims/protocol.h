@@ -145,7 +145,16 @@ enum io_op {
 	IO_REOPEN,      /* args: flags */
 	IO_FLUSH,       /* the program closes a descriptor: its record locks on the file end */
 	IO_FACCESS,     /* args: mode */
+	IO_GETDENTS = 70, /* args: address, length: struct linux_dirent64[] */
+	IO_RESOLVE,     /* args: whether the last name is followed; data: absolute path; answer: where it leads, in data; its length */
+	IO_READLINK,    /* data: absolute path; answer: the target, in data; its length */
+	IO_NAME,        /* args: enum io_name, mode or flags; data: absolute path, other path or target, working folder, each with a NUL */
+	IO_MOUNT,       /* args: flags; data: absolute path, source, type, each with a NUL */
+	IO_UMOUNT,      /* args: flags; data: absolute path */
+	IO_CHDIR,       /* data: absolute path; answer: the same without links, in data, after a folder for it in `cwd` was made; its length */
 };
+
+enum io_name { IO_MKDIR, IO_RMDIR, IO_UNLINK, IO_RENAME, IO_LINK_TO, IO_SYMLINK };
 
 enum io_splice { IO_SENDFILE, IO_SPLICE_PIPE, IO_TEE, IO_VMSPLICE, IO_COPY_RANGE };
 enum io_advise { IO_FADVISE, IO_READAHEAD, IO_SYNC_RANGE, IO_SYNCFS };

@@ -8,7 +8,7 @@ export { fchmod, fchown, fstat, futimens } from './attributes.ts';
 export { close, dup, dup2, dup3, fcntl, fileControl, setFileLimit } from './descriptors.ts';
 export { controlEpoll, EPOLL_EVENTS_MAX, epoll_create, epoll_create1, epoll_ctl, epoll_pwait, epoll_wait } from './epoll.ts';
 export { fallocate, fsync, ftruncate, ioctl, lseek, pread, pwrite, read, write } from './io.ts';
-export { getdents, getdents64 } from './listing.ts';
+export { DIRENT_HEADER, getdents, getdents64, recordLength } from './listing.ts';
 export { flock } from './locks.ts';
 export { madvise, mremap, msync } from './mapped-memory.ts';
 export { type MapRequest, mmap, mprotect, munmap } from './mapping.ts';
