@@ -139,7 +139,7 @@ enum io_op {
 	IO_ADVISE,      /* args: enum io_advise, then those of the call */
 	IO_STATFS,      /* data: absolute path, or none for the descriptor; answer: f_type, f_bsize, f_namelen, f_fsid, f_flags in args */
 	IO_SETATTR,     /* args: enum io_setattr, then what to set, AT_ flags last; data: absolute path, or none for the descriptor */
-	IO_XATTR,       /* args: enum io_xattr, addresses of name and value, size, flags */
+	IO_XATTR,       /* args: enum io_xattr, addresses of name and value, size, flags; data: absolute path to get and list of, then flags: AT_ */
 	IO_LINK,        /* answer: where /proc/self/fd leads, in data; its length */
 	IO_FDINFO,      /* args: close-on-exec, mappings that this process has; answer: the text, in data; its length */
 	IO_REOPEN,      /* args: flags */

@@ -91,6 +91,14 @@ EXPORT int remove(const char *path)
 	return errno == EISDIR || errno == EPERM ? strings_call(IO_NAME, IO_RMDIR, 0, at, "", "") : -1;
 }
 
+/* Whether two paths begin alike, so that it is the machine's file system that says what it thinks of moving. */
+static bool is_one_tree(const char *a, const char *b)
+{
+	size_t n = strcspn(a + (a[0] == '/'), "/") + 1;
+
+	return a[0] == '/' && !strncmp(a, b, n) && (b[n] == '/' || !b[n]);
+}
+
 /* Between the machine's file systems and the host's nothing can be moved. */
 static bool both(int from_fd, const char *from, char *from_at, int to_fd, const char *to, char *to_at, int *result)
 {
@@ -98,7 +106,11 @@ static bool both(int from_fd, const char *from, char *from_at, int to_fd, const 
 
 	if (!is_from && !is_to)
 		return false;
-	*result = is_from && is_to ? 0 : (int)finish(-EXDEV);
+	if (!is_from && !emulated_link(from_fd, from, from_at) && !from_at[0])
+		return *result = (int)finish(-ENOENT), true;
+	if (!is_to && !emulated_link(to_fd, to, to_at) && !to_at[0])
+		return *result = (int)finish(-ENOENT), true;
+	*result = (is_from && is_to) || is_one_tree(from_at, to_at) ? 0 : (int)finish(-EXDEV);
 	return true;
 }
 

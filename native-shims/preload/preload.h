@@ -80,7 +80,8 @@ const struct door *door(void);
 bool emulated_path(int dirfd, const char *path, char *out);
 /*
  * The same for a path that the real system does not know: the last part may be a
- * link that leads to an emulated path.
+ * link that leads to an emulated path. If it does not, `out` still says where it
+ * leads, or is empty.
  */
 bool emulated_link(int dirfd, const char *path, char *out);
 /* The same, where the last part is not followed if it is a link. */

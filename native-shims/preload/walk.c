@@ -148,13 +148,17 @@ static bool may_have_links(const char *listed)
 	return strncmp(listed, "/dev/", 5) || strstr(listed, "/..");
 }
 
-/* Whether the path leads to something of ours; in any case `out` says where it leads, unless it is empty. */
-static bool resolve(int dirfd, const char *path, bool follow_last, char *out)
+/*
+ * Whether the path leads to something of ours; in any case `out` says where it leads,
+ * unless it is empty. `*through` says that it leads through something of ours.
+ */
+static bool resolve(int dirfd, const char *path, bool follow_last, char *out, bool *through)
 {
 	struct walk w = { .out = out };
 	char again[PATH_MAX];
 
 	out[0] = 0;
+	*through = false;
 	if (path[0] != '/' && !put_base(&w, dirfd))
 		return false;
 	for (int turn = 0; turn < TURNS_MAX; turn++) {
@@ -170,6 +174,7 @@ static bool resolve(int dirfd, const char *path, bool follow_last, char *out)
 			strcpy(out, again);
 			return true;
 		}
+		*through = true;
 		w = (struct walk){ .out = out };
 		out[0] = 0;
 		path = again;
@@ -185,9 +190,11 @@ static bool has_our_base(int dirfd, const char *path)
 
 bool emulated_at(int dirfd, const char *path, bool follow_last, char *out)
 {
+	bool through;
+
 	if (!door()->open || !is_string(path, PATH_MAX))
 		return false;
-	return (has_listed_part(path) || has_our_base(dirfd, path)) && resolve(dirfd, path, follow_last, out);
+	return (has_listed_part(path) || has_our_base(dirfd, path)) && resolve(dirfd, path, follow_last, out, &through);
 }
 
 bool emulated_path(int dirfd, const char *path, char *out)
@@ -197,17 +204,26 @@ bool emulated_path(int dirfd, const char *path, char *out)
 
 bool emulated_link(int dirfd, const char *path, char *out)
 {
+	bool through;
+
+	out[0] = 0;
 	if (!door()->open || !is_string(path, PATH_MAX) || !path[0])
 		return false;
-	return resolve(dirfd, path, true, out);
+	return resolve(dirfd, path, true, out, &through);
+}
+
+/* Whether a path may begin in, or lead through, what only the machine has. */
+static bool may_lead_through(int dirfd, const char *path)
+{
+	return path[0] == '/' ? is_listed(path) || strstr(path, "/..") : has_listed_part(path) || has_our_base(dirfd, path);
 }
 
 const char *host_path(int dirfd, const char *path, bool follow_last, char *out)
 {
-	if (!door()->open || !is_string(path, PATH_MAX))
+	bool through;
+
+	if (!door()->open || !is_string(path, PATH_MAX) || !may_lead_through(dirfd, path))
 		return path;
-	if (!has_listed_part(path) && !has_our_base(dirfd, path))
-		return path;
-	resolve(dirfd, path, follow_last, out);
-	return out[0] && (has_our_base(dirfd, path) || strstr(path, "..")) ? out : path;
+	resolve(dirfd, path, follow_last, out, &through);
+	return out[0] && (through || has_our_base(dirfd, path)) ? out : path;
 }

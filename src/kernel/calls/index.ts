@@ -37,4 +37,4 @@ export { kill, sigaction } from './signals.ts';
 export { type ReceivedMessage, recvmsg, sendmsg, socketpair } from './sockets.ts';
 export { copyFileRange, sendfile, splice, tee, vmsplice } from './splice.ts';
 export { type IoVector, preadv2, pwritev2, readv, writev } from './vectors.ts';
-export { fgetxattr, flistxattr, fremovexattr, fsetxattr } from './xattrs.ts';
+export { fgetxattr, flistxattr, fremovexattr, fsetxattr, getxattr, listxattr } from './xattrs.ts';
