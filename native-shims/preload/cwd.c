@@ -76,8 +76,7 @@ EXPORT int fchdir(int fd)
 		n = link_text(fd, absolute);
 		if (n < 0)
 			return (int)finish(n);
-		absolute[n < PATH_MAX ? n : PATH_MAX - 1] = 0;
-		return absolute[0] == '/' ? enter(absolute) : (int)finish(-ENOTDIR);
+		return is_listed(absolute) ? enter(absolute) : (int)finish(-ENOTDIR);
 	}
 	result = NEXT(fchdir)(fd);
 	moved();

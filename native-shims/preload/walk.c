@@ -39,7 +39,8 @@ static bool put_base(struct walk *w, int dirfd)
 		w->length = strlen(w->out);
 	} else if (handle_of(dirfd)) {
 		n = link_text(dirfd, w->out);
-		if (n <= 0 || n >= PATH_MAX || w->out[0] != '/')
+		/* A buffer's link only looks like a path. */
+		if (n <= 0 || !is_listed(w->out))
 			return false;
 		w->length = (size_t)n;
 	} else {
@@ -159,8 +160,10 @@ static bool resolve(int dirfd, const char *path, bool follow_last, char *out, bo
 
 	out[0] = 0;
 	*through = false;
-	if (path[0] != '/' && !put_base(&w, dirfd))
+	if (path[0] != '/' && !put_base(&w, dirfd)) {
+		out[0] = 0;
 		return false;
+	}
 	for (int turn = 0; turn < TURNS_MAX; turn++) {
 		if (!put_parts(&w, path, follow_last)) {
 			out[0] = 0;
