@@ -139,13 +139,22 @@ enum io_op {
 	IO_ADVISE,      /* args: enum io_advise, then those of the call */
 	IO_STATFS,      /* data: absolute path, or none for the descriptor; answer: f_type, f_bsize, f_namelen, f_fsid, f_flags in args */
 	IO_SETATTR,     /* args: enum io_setattr, then what to set, AT_ flags last; data: absolute path, or none for the descriptor */
-	IO_XATTR,       /* args: enum io_xattr, addresses of name and value, size, flags */
+	IO_XATTR,       /* args: enum io_xattr, addresses of name and value, size, flags; data: absolute path to get and list of, then flags: AT_ */
 	IO_LINK,        /* answer: where /proc/self/fd leads, in data; its length */
 	IO_FDINFO,      /* args: close-on-exec, mappings that this process has; answer: the text, in data; its length */
 	IO_REOPEN,      /* args: flags */
 	IO_FLUSH,       /* the program closes a descriptor: its record locks on the file end */
 	IO_FACCESS,     /* args: mode */
+	IO_GETDENTS = 70, /* args: address, length: struct linux_dirent64[] */
+	IO_RESOLVE,     /* args: whether the last name is followed; data: absolute path; answer: where it leads, in data; its length */
+	IO_READLINK,    /* data: absolute path; answer: the target, in data; its length */
+	IO_NAME,        /* args: enum io_name, mode or flags; data: absolute path, other path or target, working folder, each with a NUL */
+	IO_MOUNT,       /* args: flags; data: absolute path, source, type, each with a NUL */
+	IO_UMOUNT,      /* args: flags; data: absolute path */
+	IO_CHDIR,       /* data: absolute path; answer: the same without links, in data, after a folder for it in `cwd` was made; its length */
 };
+
+enum io_name { IO_MKDIR, IO_RMDIR, IO_UNLINK, IO_RENAME, IO_LINK_TO, IO_SYMLINK };
 
 enum io_splice { IO_SENDFILE, IO_SPLICE_PIPE, IO_TEE, IO_VMSPLICE, IO_COPY_RANGE };
 enum io_advise { IO_FADVISE, IO_READAHEAD, IO_SYNC_RANGE, IO_SYNCFS };

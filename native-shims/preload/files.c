@@ -7,6 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Whether the last name is followed if it is a link. */
+static bool follows(int flags)
+{
+	return !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+}
+
 /* An emulated path, as `absolute`. */
 static int open_ours(const char *absolute, int flags, mode_t mode)
 {
@@ -31,7 +37,7 @@ static int opened(int fd, int dirfd, const char *path, int flags, mode_t mode)
 
 	if (fd >= 0)
 		remember_foreign(fd);
-	else if ((errno == ENOENT || errno == ENOTDIR) && emulated_link(dirfd, path, absolute))
+	else if ((errno == ENOENT || errno == ENOTDIR) && follows(flags) && emulated_link(dirfd, path, absolute))
 		return open_ours(absolute, flags, mode);
 	return fd;
 }
@@ -65,8 +71,9 @@ static int opened(int fd, int dirfd, const char *path, int flags, mode_t mode)
 		char absolute[PATH_MAX];                                                                                \
 		mode_t mode = MODE(flags);                                                                              \
 		OPEN_LINKED(path, flags);                                                                               \
-		if (emulated_path(AT_FDCWD, path, absolute))                                                            \
+		if (emulated_at(AT_FDCWD, path, follows(flags), absolute))                                              \
 			return open_ours(absolute, flags, mode);                                                        \
+		path = host_path(AT_FDCWD, path, follows(flags), absolute);                                             \
 		return opened(NEXT(name)(path, flags, mode), AT_FDCWD, path, flags, mode);                              \
 	}
 
@@ -76,8 +83,9 @@ static int opened(int fd, int dirfd, const char *path, int flags, mode_t mode)
 		char absolute[PATH_MAX];                                                                                \
 		mode_t mode = MODE(flags);                                                                              \
 		OPEN_LINKED(path, flags);                                                                               \
-		if (emulated_path(dirfd, path, absolute))                                                               \
+		if (emulated_at(dirfd, path, follows(flags), absolute))                                                 \
 			return open_ours(absolute, flags, mode);                                                        \
+		path = host_path(dirfd, path, follows(flags), absolute);                                                \
 		return opened(NEXT(name)(dirfd, path, flags, mode), dirfd, path, flags, mode);                          \
 	}
 

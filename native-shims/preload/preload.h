@@ -80,9 +80,25 @@ const struct door *door(void);
 bool emulated_path(int dirfd, const char *path, char *out);
 /*
  * The same for a path that the real system does not know: the last part may be a
- * link that leads to an emulated path.
+ * link that leads to an emulated path. If it does not, `out` still says where it
+ * leads, or is empty.
  */
 bool emulated_link(int dirfd, const char *path, char *out);
+/* The same, where the last part is not followed if it is a link. */
+bool emulated_at(int dirfd, const char *path, bool follow_last, char *out);
+/*
+ * A path that is not emulated, as the host's kernel finds it: absolute (in `out`) if
+ * it begins in an emulated folder or leads through one.
+ */
+const char *host_path(int dirfd, const char *path, bool follow_last, char *out);
+/* Whether an absolute path without links is emulated. */
+bool is_listed(const char *path);
+/* Whether one of its parts is called as an emulated path ends. */
+bool has_listed_part(const char *path);
+/* The emulated name of that number directly in a folder, into NAME_MAX + 1 bytes. */
+bool listed_child(const char *folder, int index, char *out);
+/* A call about a path and a number; text that it answers goes to `out` (PATH_MAX bytes), if that is not NULL. */
+long path_call(uint32_t op, const char *path, int64_t argument, char *out);
 /* By how much the machine's clocks are ahead, in nanoseconds. */
 int64_t warped_ns(void);
 
@@ -97,6 +113,15 @@ int descriptor_named(const char *path, bool *is_info);
 /* Opens what such a link leads to, or such a text. */
 int open_link(int fd, int flags);
 int open_info(int fd, int flags);
+
+/* Where a descriptor of ours leads, into PATH_MAX bytes with a NUL; the length, or a negative errno. */
+long link_text(int fd, char *out);
+
+/* ---- cwd.c: the working directory -------------------------------------------------- */
+
+/* The emulated folder that a real one stands for, or NULL. */
+const char *mirrored(const char *real);
+bool is_cwd_ours(void);
 
 /* ---- descriptors.c: which descriptors are ours -------------------------------------- */
 

@@ -140,8 +140,7 @@ int open_info(int fd, int flags)
 	return (int)finish(result);
 }
 
-/* Where a descriptor of ours leads, into PATH_MAX bytes; the length without a NUL. */
-static long link_text(int fd, char *out)
+long link_text(int fd, char *out)
 {
 	struct call call;
 	long result;
@@ -149,13 +148,18 @@ static long link_text(int fd, char *out)
 	if (!begin_call(&call, IO_LINK, fd, handle_of(fd)))
 		return -errno;
 	result = make_call(&call);
-	if (result > 0)
-		memcpy(out, call.slot->data, (size_t)result < PATH_MAX ? (size_t)result : PATH_MAX);
+	if (result > IO_DATA_SIZE)
+		result = IO_DATA_SIZE;
+	if (result >= 0) {
+		memcpy(out, call.slot->data, (size_t)result);
+		out[result] = 0;
+	}
 	end_call(&call);
 	return result;
 }
 
-static ssize_t read_link(int fd, char *out, size_t size)
+/* The link of a descriptor, or an emulated one when there is a path. */
+static ssize_t read_link(int fd, const char *absolute, char *out, size_t size)
 {
 	char text[PATH_MAX];
 	long n;
@@ -164,7 +168,7 @@ static ssize_t read_link(int fd, char *out, size_t size)
 		errno = EINVAL;
 		return -1;
 	}
-	n = link_text(fd, text);
+	n = absolute ? path_call(IO_READLINK, absolute, 0, text) : link_text(fd, text);
 	if (n > (long)size)
 		n = (long)size;
 	if (n > 0 && write_guarded((uintptr_t)out, text, (size_t)n) < (size_t)n)
@@ -191,17 +195,27 @@ static int number_in_folder(int dirfd, const char *path)
 EXPORT ssize_t readlink(const char *restrict path, char *restrict out, size_t size)
 {
 	int fd = descriptor_link(path);
+	char absolute[PATH_MAX];
 
-	return fd >= 0 ? read_link(fd, out, size) : NEXT(readlink)(path, out, size);
+	if (fd >= 0)
+		return read_link(fd, NULL, out, size);
+	if (emulated_at(AT_FDCWD, path, false, absolute))
+		return read_link(-1, absolute, out, size);
+	return NEXT(readlink)(host_path(AT_FDCWD, path, false, absolute), out, size);
 }
 
 EXPORT ssize_t readlinkat(int dirfd, const char *restrict path, char *restrict out, size_t size)
 {
 	int fd = descriptor_link(path);
+	char absolute[PATH_MAX];
 
 	if (fd < 0)
 		fd = number_in_folder(dirfd, path);
-	return fd >= 0 ? read_link(fd, out, size) : NEXT(readlinkat)(dirfd, path, out, size);
+	if (fd >= 0)
+		return read_link(fd, NULL, out, size);
+	if (emulated_at(dirfd, path, false, absolute))
+		return read_link(-1, absolute, out, size);
+	return NEXT(readlinkat)(dirfd, host_path(dirfd, path, false, absolute), out, size);
 }
 
 /* What <unistd.h> calls instead under _FORTIFY_SOURCE. */
@@ -235,22 +249,25 @@ static bool real_path(const char *path, char *out, char **result)
 	/* A buffer's link looks like a path, but leads nowhere. */
 	if (text[0] != '/')
 		errno = ENOENT;
-	*result = text[0] != '/' || stat(text, &st) < 0 ? NULL : out ? strcpy(out, text) : strdup(text);
+	*result = NULL;
+	if (text[0] != '/' || stat(text, &st) < 0)
+		return true;
+	if (fd < 0 && text[strlen(text) - 1] == '/')
+		text[strlen(text) - 1] = 0;
+	*result = out ? strcpy(out, text) : strdup(text);
 	return true;
 }
 
 EXPORT char *realpath(const char *restrict path, char *restrict out)
 {
-	char *result;
+	char *result, absolute[PATH_MAX];
 
-	return real_path(path, out, &result) ? result : NEXT(realpath)(path, out);
+	return real_path(path, out, &result) ? result : NEXT(realpath)(host_path(AT_FDCWD, path, true, absolute), out);
 }
 
 EXPORT char *canonicalize_file_name(const char *path)
 {
-	char *result;
-
-	return real_path(path, NULL, &result) ? result : NEXT(canonicalize_file_name)(path);
+	return realpath(path, NULL);
 }
 
 char *__realpath_chk(const char *path, char *out, size_t room);

@@ -27,7 +27,7 @@ static bool is_ours(int dirfd, const char *path, int flags, struct subject *s)
 		s->fd = descriptor_link(path);
 	if (s->fd >= 0)
 		s->handle = handle_of(s->fd);
-	return s->handle || (path && emulated_path(dirfd, path, s->absolute));
+	return s->handle || (path && emulated_at(dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), s->absolute));
 }
 
 static int set_ours(const struct subject *s, uint32_t kind, int64_t a, int64_t b, int64_t c, int64_t d, int flags)

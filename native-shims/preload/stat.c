@@ -90,7 +90,7 @@ static bool ours(int from, const char *path, int flags, struct io_stat *out, int
 		*result = ask(dirfd, handle_of(dirfd), NULL, true, out);
 		return true;
 	}
-	if (!emulated_path(from, path, absolute))
+	if (!emulated_at(from, path, !(flags & AT_SYMLINK_NOFOLLOW), absolute))
 		return false;
 	*result = ask(-1, 0, absolute, !(flags & AT_SYMLINK_NOFOLLOW), out);
 	return true;
@@ -138,9 +138,10 @@ static int stat_fd(int fd, struct stat *out, bool *is_ours)
 #define PATH_STAT(name, flags)                                                                                          \
 	EXPORT int name(const char *restrict path, struct stat *restrict out)                                           \
 	{                                                                                                               \
+		char absolute[PATH_MAX];                                                                                \
 		bool is_ours;                                                                                           \
 		int result = stat_at(AT_FDCWD, path, out, flags, &is_ours);                                             \
-		return is_ours ? result : NEXT(name)(path, out);                                                        \
+		return is_ours ? result : NEXT(name)(host_path(AT_FDCWD, path, !(flags), absolute), out);               \
 	}
 
 PATH_STAT(stat, 0)
@@ -156,27 +157,30 @@ EXPORT int fstat(int fd, struct stat *out)
 
 EXPORT int fstatat(int dirfd, const char *restrict path, struct stat *restrict out, int flags)
 {
+	char absolute[PATH_MAX];
 	bool is_ours;
 	int result = stat_at(dirfd, path, out, flags, &is_ours);
 
-	return is_ours ? result : NEXT(fstatat)(dirfd, path, out, flags);
+	return is_ours ? result : NEXT(fstatat)(dirfd, host_path(dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), absolute), out, flags);
 }
 
 /* On 64-bit machines the 64 forms take the same struct. */
 EXPORT int stat64(const char *restrict path, struct stat64 *restrict out)
 {
+	char absolute[PATH_MAX];
 	bool is_ours;
 	int result = stat_at(AT_FDCWD, path, (struct stat *)out, 0, &is_ours);
 
-	return is_ours ? result : NEXT(stat64)(path, out);
+	return is_ours ? result : NEXT(stat64)(host_path(AT_FDCWD, path, true, absolute), out);
 }
 
 EXPORT int lstat64(const char *restrict path, struct stat64 *restrict out)
 {
+	char absolute[PATH_MAX];
 	bool is_ours;
 	int result = stat_at(AT_FDCWD, path, (struct stat *)out, AT_SYMLINK_NOFOLLOW, &is_ours);
 
-	return is_ours ? result : NEXT(lstat64)(path, out);
+	return is_ours ? result : NEXT(lstat64)(host_path(AT_FDCWD, path, false, absolute), out);
 }
 
 EXPORT int fstat64(int fd, struct stat64 *out)
@@ -189,10 +193,11 @@ EXPORT int fstat64(int fd, struct stat64 *out)
 
 EXPORT int fstatat64(int dirfd, const char *restrict path, struct stat64 *restrict out, int flags)
 {
+	char absolute[PATH_MAX];
 	bool is_ours;
 	int result = stat_at(dirfd, path, (struct stat *)out, flags, &is_ours);
 
-	return is_ours ? result : NEXT(fstatat64)(dirfd, path, out, flags);
+	return is_ours ? result : NEXT(fstatat64)(dirfd, host_path(dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), absolute), out, flags);
 }
 
 /* What programs built against a C library before 2.33 call. */
@@ -242,11 +247,12 @@ OLD_FSTATAT(__fxstatat64, struct stat64)
 
 EXPORT int statx(int dirfd, const char *restrict path, int flags, unsigned int mask, struct statx *restrict out)
 {
+	char absolute[PATH_MAX];
 	struct io_stat st;
 	int result;
 
 	if (!ours(dirfd, path, flags, &st, &result))
-		return NEXT(statx)(dirfd, path, flags, mask, out);
+		return NEXT(statx)(dirfd, host_path(dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), absolute), flags, mask, out);
 	if (result == 0) {
 		struct statx made;
 
@@ -265,8 +271,8 @@ EXPORT int faccessat(int dirfd, const char *path, int mode, int flags)
 
 	if (fd >= 0 && !(flags & AT_SYMLINK_NOFOLLOW))
 		return (int)finish(simple_call(IO_FACCESS, fd, handle_of(fd), mode, 0, 0, 0, 0));
-	if (!emulated_path(dirfd, path, absolute))
-		return NEXT(faccessat)(dirfd, path, mode, flags);
+	if (!emulated_at(dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), absolute))
+		return NEXT(faccessat)(dirfd, host_path(dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), absolute), mode, flags);
 	if (!begin_call(&call, IO_ACCESS, -1, 0))
 		return -1;
 	attach(&call, absolute, strlen(absolute));
@@ -282,7 +288,9 @@ EXPORT int access(const char *path, int mode)
 
 	if (descriptor_link(path) >= 0)
 		return faccessat(AT_FDCWD, path, mode, 0);
-	return emulated_path(AT_FDCWD, path, absolute) ? faccessat(AT_FDCWD, absolute, mode, 0) : NEXT(access)(path, mode);
+	if (emulated_path(AT_FDCWD, path, absolute))
+		return faccessat(AT_FDCWD, absolute, mode, 0);
+	return NEXT(access)(host_path(AT_FDCWD, path, true, absolute), mode);
 }
 
 /* Both names of access by the effective user, which the C library does by calls to itself. */

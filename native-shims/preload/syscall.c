@@ -1,6 +1,7 @@
 /* syscall(2): what we interpose under a name of its own is interposed under its number, too. */
 #include "mapping.h"
 #include "preload.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -141,6 +142,24 @@ static bool interposed(long number, const long *a, long *result)
 		return true;
 	case SYS_fstat:
 		*result = fstat(INT(0), AT(1));
+		return true;
+	case SYS_getdents64:
+		*result = getdents64(INT(0), AT(1), SIZE(2));
+		return true;
+	case SYS_mkdirat:
+		*result = mkdirat(INT(0), AT(1), (mode_t)a[2]);
+		return true;
+	case SYS_unlinkat:
+		*result = unlinkat(INT(0), AT(1), INT(2));
+		return true;
+	case SYS_chdir:
+		*result = chdir(AT(0));
+		return true;
+	case SYS_fchdir:
+		*result = fchdir(INT(0));
+		return true;
+	case SYS_readlinkat:
+		*result = readlinkat(INT(0), AT(1), AT(2), SIZE(3));
 		return true;
 	case SYS_newfstatat:
 		*result = fstatat(INT(0), AT(1), AT(2), INT(3));

@@ -1,6 +1,6 @@
 import type { MaybeKernel } from './colour.ts';
 import type { NodeMaker } from './devices.ts';
-import type { File } from './file.ts';
+import type { DirectoryEntry, File } from './file.ts';
 import type { Stat, Timespec } from './inode.ts';
 import type { SysfsDirectory } from './sysfs.ts';
 import type { Task } from './task.ts';
@@ -16,6 +16,12 @@ export type Base = File | 'cwd';
 export interface Vfs extends NodeMaker {
   /** The top of sysfs, for the kernel to fill. */
   readonly sysfs: SysfsDirectory;
+  /** Called when a name in sysfs or /proc or a mount has come or gone. */
+  onChange: (() => void) | undefined;
+  /** What is mounted, in the order it was. */
+  readonly mounts: readonly { readonly path: string }[];
+  /** All names in a directory, whoever may read it; none when it is no directory. @param path absolute, without symlinks */
+  namesIn(path: string): readonly DirectoryEntry[];
   /** A device number for a file system that has none of its own: get_anon_bdev. */
   takeDev(): number;
   /** The working directory and umask that the first task starts with: the root, and 022. */

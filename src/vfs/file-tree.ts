@@ -3,6 +3,7 @@ import { Errno } from '../abi/index.ts';
 import { S_IFREG, SYSFS_MAGIC, UMOUNT_NOFOLLOW } from '../abi/uapi/index.ts';
 import {
   type Base,
+  type DirectoryEntry,
   type File,
   type FileSystem,
   type FsContext,
@@ -47,15 +48,16 @@ export class FileTree implements Vfs {
   readonly #devtmpfs: Devtmpfs;
   readonly #mounts: Mounts;
   #nextDev = FIRST_DEV;
+  onChange: (() => void) | undefined;
 
   constructor(system: System) {
     const storage = new MemfsStorage();
     this.volume = storage.volume;
     this.#root = new Dentry(new StoredTmpfs(system, storage, this.takeDev()).root, undefined, '');
-    this.#mounts = new Mounts(system);
+    this.#mounts = new Mounts(system, () => this.onChange?.());
     this.#mounts.add({ root: this.#root, source: 'rootfs', fs: this.#root.inode.fs, flags: 0 });
     this.#devtmpfs = new Devtmpfs(system, storage, this.takeDev());
-    this.sysfs = new Kernfs(system, 'sysfs', SYSFS_MAGIC, this.takeDev()).root;
+    this.sysfs = new Kernfs(system, 'sysfs', SYSFS_MAGIC, this.takeDev(), () => this.onChange?.()).root;
     for (const type of [
       { name: 'sysfs', mount: () => this.sysfs },
       { name: 'tmpfs', mount: () => new MemoryTmpfs(system, storage, this.takeDev()).root },
@@ -105,6 +107,12 @@ export class FileTree implements Vfs {
   /** What is mounted, in the order it was. */
   get mounts(): readonly { readonly path: string; readonly fs: FileSystem }[] {
     return this.#mounts.all.map(({ root, fs }) => ({ path: root.path, fs }));
+  }
+
+  namesIn(path: string): readonly DirectoryEntry[] {
+    let at: Dentry | undefined = this.#root;
+    for (const part of path.split('/').filter((name) => name !== '')) at = at?.isDirectory ? at.lookup(part) : undefined;
+    return at?.isDirectory ? [...at.entries()].filter(({ name }) => name !== '.' && name !== '..') : [];
   }
 
   mountIdOf(file: File): number {

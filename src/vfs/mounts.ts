@@ -72,8 +72,12 @@ export class Mounts {
   /** Marked by a first MNT_EXPIRE. */
   readonly #expiring = new WeakSet<Mount>();
 
-  constructor(system: System) {
+  readonly #changed: () => void;
+
+  /** @param changed called when a mount has come or gone */
+  constructor(system: System, changed: () => void) {
     this.#system = system;
+    this.#changed = changed;
   }
 
   get all(): readonly Mount[] {
@@ -82,6 +86,7 @@ export class Mounts {
 
   add(mount: Omit<Mount, 'id'>): void {
     this.#all.push({ ...mount, id: this.#nextId++ });
+    this.#changed();
   }
 
   /** Files without a name lie in mounts of the kernel's own, one for each file system. */
@@ -123,6 +128,7 @@ export class Mounts {
       root.unmount();
       if (type !== undefined) this.#release(type, root.directory);
     }
+    this.#changed();
   }
 
   /** Flags and numbers of the mount that a name lies in. */

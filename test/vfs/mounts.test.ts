@@ -32,7 +32,7 @@ describe('mount', () => {
   it('uses a type that a driver registers, which may wait and refuse', () => {
     const { fixture, sys, system } = setUp();
     const released: string[] = [];
-    const { root } = new Kernfs(system, 'toyfs', 1, system.vfs.takeDev());
+    const { root } = new Kernfs(system, 'toyfs', 1, system.vfs.takeDev(), () => {});
     root.createDirectory('inner');
     const unregister = registerFileSystem(system, {
       name: 'toyfs',

@@ -70,6 +70,13 @@ export const IO_FDINFO = 58;
 export const IO_REOPEN = 59;
 export const IO_FLUSH = 60;
 export const IO_FACCESS = 61;
+export const IO_GETDENTS = 70;
+export const IO_RESOLVE = 71;
+export const IO_READLINK = 72;
+export const IO_NAME = 73;
+export const IO_MOUNT = 74;
+export const IO_UMOUNT = 75;
+export const IO_CHDIR = 76;
 
 /** Which call of a family it is: enum io_splice, io_advise, io_setattr, io_xattr. */
 export const IO_SENDFILE = 0;
@@ -89,6 +96,14 @@ export const IO_GETXATTR = 0;
 export const IO_SETXATTR = 1;
 export const IO_LISTXATTR = 2;
 export const IO_REMOVEXATTR = 3;
+
+/** What happens to a name: enum io_name. */
+export const IO_MKDIR = 0;
+export const IO_RMDIR = 1;
+export const IO_UNLINK = 2;
+export const IO_RENAME = 3;
+export const IO_LINK_TO = 4;
+export const IO_SYMLINK = 5;
 
 /** Up-calls. */
 export const IO_UP_READ = 1;

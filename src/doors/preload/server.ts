@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Errno } from '../../abi/index.ts';
 import { O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, S_IFMT } from '../../abi/uapi/index.ts';
@@ -18,6 +18,7 @@ import {
 import type { Machine, Pacer } from '../../machine/index.ts';
 import { type Addon, COME_BACK, type Connection, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
 import { Client } from './client.ts';
+import { EmulatedPaths } from './emulated-paths.ts';
 import { Exhausted, granted, type Resource } from './exhausted.ts';
 import { makeFolder } from './folder.ts';
 import { NativeEpolls } from './native-epolls.ts';
@@ -88,6 +89,10 @@ export class PreloadServer {
   readonly #clients = new Map<number, Client>();
   readonly #paths: ArrayBuffer;
   #pathsGeneration = 0;
+  #emulated: EmulatedPaths;
+  /** Names have come or gone since the list was published. */
+  #isStale = false;
+  #isListFull = false;
   readonly #warp: Warp | undefined;
   /** A slot whose new state is published by the next look for calls, or NOTHING. */
   #held = NOTHING;
@@ -118,8 +123,13 @@ export class PreloadServer {
     this.folder = makeFolder();
     writeFileSync(join(this.folder, 'unloaded'), '');
     this.#paths = this.#makePaths();
-    this.#publishPaths();
-    this.system.devices.onChange = () => this.#publishPaths();
+    this.#emulated = this.#publishPaths();
+    this.system.devices.onChange = this.system.vfs.onChange = () => {
+      if (this.#isStale) return;
+      this.#isStale = true;
+      // What changes by itself, not by a call, is published soon.
+      setImmediate(() => this.#refreshPaths());
+    };
     this.#listener = must(addon.listen(join(this.folder, 'socket')), 'listening');
     must(addon.epollAdd(this.#events, this.files.events, EPOLLIN, KEY_FILES), 'epoll_ctl');
     must(addon.epollAdd(this.#events, this.#listener, EPOLLIN, KEY_LISTENER), 'epoll_ctl');
@@ -154,7 +164,7 @@ export class PreloadServer {
     this.foreignFile.put();
     this.system.scheduler.runReady();
     for (const fd of [this.#listener, this.#events]) this.addon.close(fd);
-    this.system.devices.onChange = undefined;
+    this.system.devices.onChange = this.system.vfs.onChange = undefined;
     this.#warp?.stop();
     this.addon.unmap(this.#paths);
     rmSync(this.folder, { recursive: true, force: true });
@@ -167,6 +177,7 @@ export class PreloadServer {
 
   /** Makes a slot's new state known to its program, at the latest before the server sleeps. */
   publish(slot: number, state: number): void {
+    if (this.#isStale) this.#refreshPaths();
     if (this.#isServing && this.#held === NOTHING) {
       this.#held = slot;
       this.#heldState = state;
@@ -407,15 +418,39 @@ export class PreloadServer {
     return paths;
   }
 
-  /** Tells programs which paths are emulated. */
-  #publishPaths(): void {
-    const tops = new Set(this.system.devices.nodePaths.map((path) => `/dev/${path.split('/')[0]}`));
+  /** Tells programs which paths are emulated. What has no room in the list is the host's. */
+  #publishPaths(): EmulatedPaths {
+    this.#isStale = false;
+    const emulated = new EmulatedPaths(this.system);
     const generation = new Uint32Array(this.#paths, 0, 1);
     Atomics.store(generation, 0, ++this.#pathsGeneration);
     const list = Buffer.from(this.#paths, protocol.PATHS_LIST);
     list.fill(0);
-    list.write([...tops].map((path) => `${path}\0`).join(''), 'utf8');
+    let at = 0;
+    for (const path of emulated.tops) {
+      const size = Buffer.byteLength(path) + 1;
+      if (at + size < list.length) at += list.write(`${path}\0`, at, 'utf8');
+      else if (!this.#isListFull) {
+        this.#isListFull = true;
+        this.system.log.print('err', `the list of emulated paths is full: ${path} and others are the host's`);
+      }
+    }
     Atomics.store(generation, 0, ++this.#pathsGeneration);
+    return emulated;
+  }
+
+  #refreshPaths(): void {
+    if (this.#isStale && !this.#isClosed) this.#emulated = this.#publishPaths();
+  }
+
+  /** Whether a path is the machine's. @param path absolute, without symlinks on the way */
+  emulates(path: string): boolean {
+    return this.#emulated.has(path);
+  }
+
+  /** A real folder for a program whose working folder is an emulated one: its path below `cwd` says which. */
+  mirror(path: string): void {
+    mkdirSync(join(this.folder, 'cwd', path), { recursive: true, mode: 0o700 });
   }
 
   /** Tells programs by how much the machine's clocks are ahead of the host's. */

@@ -22,30 +22,31 @@ interface Listing {
 const listings = new WeakMap<File, Listing>();
 
 /** Bytes of `struct linux_dirent64` before the name. */
-const DIRENT_HEADER = 19;
+export const DIRENT_HEADER = 19;
 /** Behind the last name of a directory whose positions are stable: INT_MAX. */
 const POSITION_END = 0x7fffffff;
-const recordLength = (name: string) => Math.ceil((DIRENT_HEADER + Buffer.byteLength(name) + 1) / 8) * 8;
+export const recordLength = (name: string) => Math.ceil((DIRENT_HEADER + Buffer.byteLength(name) + 1) / 8) * 8;
 
 /**
  * getdents64(2): as many names as have room, from the file's position on. A listing that goes on leaves out what has gone since it
  * began.
  *
  * @param length of the program's buffer, in bytes
- * @returns the entries and the bytes that their records take; none at the end
+ * @returns the entries, the position behind each, and the bytes that their records take; none at the end
  * @throws Errno EBADF, ENOTDIR, EINVAL when not even one has room, ENOENT when the directory has been removed
  */
 export function getdents64(
   task: Task,
   fd: number,
   length: number,
-): { readonly entries: readonly DirectoryEntry[]; readonly bytes: number } {
+): { readonly entries: readonly DirectoryEntry[]; readonly positions: readonly number[]; readonly bytes: number } {
   const file = fileOf(task, fd);
   const names = namesIn(file);
   const isStable = names.some((entry) => entry.position !== undefined);
   const listing = isStable ? names : listingOf(file, names);
   const present = isStable ? undefined : new Set(names.map(({ name }) => name));
   const entries: DirectoryEntry[] = [];
+  const positions: number[] = [];
   let bytes = 0;
   let next = isStable ? POSITION_END : Math.max(file.position, listing.length);
   for (const [number, entry] of listing.entries()) {
@@ -57,12 +58,15 @@ export function getdents64(
       next = position;
       break;
     }
+    // Where the listing goes on: at the name that follows, as ctx->pos is by then.
+    if (entries.length > 0) positions.push(position);
     entries.push(entry);
     bytes += size;
   }
   file.position = next;
+  if (entries.length > 0) positions.push(next);
   if (!isStable) listings.set(file, { entries: listing, position: next });
-  return { entries, bytes };
+  return { entries, positions, bytes };
 }
 
 /** The listing that goes on here, or a new one. */

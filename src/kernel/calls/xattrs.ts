@@ -1,7 +1,17 @@
-/** Extended attributes of open files: fs/xattr.c. */
+/** Extended attributes: fs/xattr.c. */
 import { Errno } from '../../abi/index.ts';
-import { S_IFDIR, S_IFREG, XATTR_CREATE, XATTR_LIST_MAX, XATTR_NAME_MAX, XATTR_REPLACE, XATTR_SIZE_MAX } from '../../abi/uapi/index.ts';
-import type { Kernel } from '../colour.ts';
+import {
+  O_NOFOLLOW,
+  O_PATH,
+  S_IFDIR,
+  S_IFREG,
+  XATTR_CREATE,
+  XATTR_LIST_MAX,
+  XATTR_NAME_MAX,
+  XATTR_REPLACE,
+  XATTR_SIZE_MAX,
+} from '../../abi/uapi/index.ts';
+import { finish, type Kernel } from '../colour.ts';
 import { isCapable } from '../credentials.ts';
 import { type Inode, MAY_READ, MAY_WRITE } from '../inode.ts';
 import type { Task } from '../task.ts';
@@ -35,8 +45,11 @@ function* giveOut(task: Task, bytes: Uint8Array, address: number, room: number):
 }
 
 /** fgetxattr(2). @throws Errno EBADF, EFAULT, ERANGE, ENODATA, EOPNOTSUPP, EACCES */
-export function* fgetxattr(task: Task, fd: number, nameAddress: number, address: number, room: number): Kernel<number> {
-  const { inode } = fileOf(task, fd);
+export function fgetxattr(task: Task, fd: number, nameAddress: number, address: number, room: number): Kernel<number> {
+  return getxattrOf(task, fileOf(task, fd).inode, nameAddress, address, room);
+}
+
+function* getxattrOf(task: Task, inode: Inode, nameAddress: number, address: number, room: number): Kernel<number> {
   const name = yield* importName(task, nameAddress);
   check(task, inode, name, MAY_READ);
   const value = inode.xattrs?.get(name);
@@ -62,8 +75,11 @@ export function* fsetxattr(task: Task, fd: number, nameAddress: number, address:
 }
 
 /** flistxattr(2). @throws Errno EBADF, ERANGE, EFAULT */
-export function* flistxattr(task: Task, fd: number, address: number, room: number): Kernel<number> {
-  const { inode } = fileOf(task, fd);
+export function flistxattr(task: Task, fd: number, address: number, room: number): Kernel<number> {
+  return listxattrOf(task, fileOf(task, fd).inode, address, room);
+}
+
+function* listxattrOf(task: Task, inode: Inode, address: number, room: number): Kernel<number> {
   const names = [...(inode.xattrs?.keys() ?? [])].filter((name) => !name.startsWith('trusted.') || isCapable(task.credentials));
   const list = Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1');
   return yield* giveOut(task, list, address, Math.min(room, XATTR_LIST_MAX));
@@ -77,4 +93,22 @@ export function* fremovexattr(task: Task, fd: number, nameAddress: number): Kern
   if (!inode.xattrs?.delete(name)) throw new Errno('ENODATA', `there is no ${name}`);
   inode.ctime = inode.fs.now();
   return 0;
+}
+
+/** The inode of a path. @param follow whether the last name is followed if it is a link */
+function* inodeAt(task: Task, path: string, follow: boolean): Kernel<Inode> {
+  const file = yield* finish(task.system.vfs.open(task, 'cwd', path, follow ? O_PATH : O_PATH | O_NOFOLLOW, 0));
+  const { inode } = file;
+  file.put();
+  return inode;
+}
+
+/** getxattr(2), lgetxattr(2). @throws Errno as {@link fgetxattr}; as the walk */
+export function* getxattr(task: Task, path: string, follow: boolean, nameAddress: number, address: number, room: number): Kernel<number> {
+  return yield* getxattrOf(task, yield* inodeAt(task, path, follow), nameAddress, address, room);
+}
+
+/** listxattr(2), llistxattr(2). @throws Errno as {@link flistxattr}; as the walk */
+export function* listxattr(task: Task, path: string, follow: boolean, address: number, room: number): Kernel<number> {
+  return yield* listxattrOf(task, yield* inodeAt(task, path, follow), address, room);
 }

@@ -23,11 +23,14 @@ export class Kernfs implements FileSystem {
   readonly magic: number;
   readonly dev: number;
   readonly root: KernfsDirectory;
+  /** Called when a name has come or gone. */
+  readonly changed: () => void;
   readonly #system: System;
   #nextIno = 1;
 
-  constructor(system: System, type: string, magic: number, dev: number) {
+  constructor(system: System, type: string, magic: number, dev: number, changed: () => void) {
     this.#system = system;
+    this.changed = changed;
     this.type = type;
     this.magic = magic;
     this.dev = dev;
@@ -166,6 +169,7 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
     }
     if (node instanceof KernfsFile) node.deactivate();
     this.modified();
+    this.#fs.changed();
   }
 
   notify(name: string): void {
@@ -195,6 +199,7 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
     this.#order = undefined;
     if (node instanceof KernfsDirectory) this.#subdirectories++;
     this.modified();
+    this.#fs.changed();
     return node;
   }
 }

@@ -77,12 +77,14 @@ export class ProcDirectory extends ListedDirectory {
     this.names.delete(name);
     if (node instanceof ProcDirectory) for (const inner of [...node.names.keys()]) node.remove(inner);
     node.nlink = 0;
+    this.procfs.system.vfs.onChange?.();
   }
 
   /** A node of any kind. @throws Errno EEXIST */
   add<N extends TreeInode>(name: string, node: N): N {
     if (this.names.has(name)) throw new Errno('EEXIST', `there is a ${name} in /proc already`);
     this.names.set(name, node);
+    this.procfs.system.vfs.onChange?.();
     return node;
   }
 }

@@ -7,7 +7,7 @@ export const scriptFiles = readdirSync(here('.'))
   .filter((name) => name.endsWith('.script'))
   .map((name) => name.slice(0, -'.script'.length));
 
-/** Scripts on file systems that the native door does not serve yet: their paths lead to the host's there. */
+/** Scripts on pseudo file systems. */
 const pseudo: readonly string[] = ['configfs', 'configfs-random', 'debugfs', 'mount', 'proc', 'sysfs'];
 
 /** Whether a file of scripts needs the pseudo file systems, and a machine with what it asks about. */

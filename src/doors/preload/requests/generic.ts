@@ -105,8 +105,16 @@ function setattrCall(slot: Slot, fd: number): Call {
 }
 
 function xattrCall(slot: Slot, fd: number): Call {
+  const path = pathOf(slot);
   const [kind, name, value, size, flags] = argumentsOf(slot);
   const { task } = slot;
+  const follow = flags === 0;
+  if (path !== '' && kind === protocol.IO_GETXATTR) {
+    return { name: 'getxattr', args: [path, name, value, size], begin: () => calls.getxattr(task, path, follow, name, value, size) };
+  }
+  if (path !== '' && kind === protocol.IO_LISTXATTR) {
+    return { name: 'listxattr', args: [path, value, size], begin: () => calls.listxattr(task, path, follow, value, size) };
+  }
   switch (kind) {
     case protocol.IO_GETXATTR:
       return { name: 'fgetxattr', args: [fd, name, value, size], begin: () => calls.fgetxattr(task, fd, name, value, size) };

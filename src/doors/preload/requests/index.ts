@@ -9,10 +9,11 @@ import { openFiles } from './open-files.ts';
 import { paths } from './paths.ts';
 import { poll } from './poll.ts';
 import { time } from './time.ts';
+import { tree } from './tree.ts';
 
 export type { Call } from './call.ts';
 
-const readers: Readers = { ...paths, ...bytes, ...control, ...poll, ...epoll, ...generic, ...openFiles, ...time };
+const readers: Readers = { ...paths, ...bytes, ...control, ...poll, ...epoll, ...generic, ...openFiles, ...time, ...tree };
 
 /** Reads the request of a slot. */
 export function readRequest(slot: Slot): Call {
