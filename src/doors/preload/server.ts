@@ -1,30 +1,18 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Errno } from '../../abi/index.ts';
-import { O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, S_IFMT } from '../../abi/uapi/index.ts';
-import {
-  type Coroutine,
-  File,
-  type FileSystem,
-  FMODE_PREAD,
-  FMODE_PWRITE,
-  Inode,
-  isKernel,
-  type Kernel,
-  type MaybeKernel,
-  type System,
-  settle,
-} from '../../kernel/index.ts';
+import { type Coroutine, type File, isKernel, type Kernel, type MaybeKernel, type System, settle } from '../../kernel/index.ts';
 import type { Machine, Pacer } from '../../machine/index.ts';
 import { type Addon, COME_BACK, type Connection, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
 import { Client } from './client.ts';
-import { EmulatedPaths } from './emulated-paths.ts';
 import { Exhausted, granted, type Resource } from './exhausted.ts';
 import { makeFolder } from './folder.ts';
+import { makeForeignFile } from './foreign-file.ts';
 import { NativeEpolls } from './native-epolls.ts';
 import { NativeFiles } from './native-files.ts';
 import * as protocol from './protocol.ts';
 import { type Call, readRequest } from './requests/index.ts';
+import { SharedPage } from './shared-page.ts';
 import type { Slot } from './slot.ts';
 import { Warp } from './warp.ts';
 
@@ -48,25 +36,6 @@ export interface PreloadServerOptions {
   readonly warps?: boolean;
 }
 
-/** How a foreign file is open, as far as calls between two files ask. */
-const KNOWN_OF_FOREIGN = O_ACCMODE | O_APPEND | O_NONBLOCK | O_PATH;
-
-/** Where files live that are none of the machine's. */
-class HostFs implements FileSystem {
-  readonly type = 'host';
-  readonly magic = 0;
-  readonly dev = 0;
-  readonly #system: System;
-
-  constructor(system: System) {
-    this.#system = system;
-  }
-
-  now() {
-    return this.#system.realtime();
-  }
-}
-
 /**
  * The server side of the native door: programs under the preload library connect to its socket, and their calls become calls of the
  * machine's kernel. See native-shims/README.md for the other side.
@@ -87,12 +56,8 @@ export class PreloadServer {
   readonly #events: number;
   readonly #watcher: Watcher;
   readonly #clients = new Map<number, Client>();
-  readonly #paths: ArrayBuffer;
-  #pathsGeneration = 0;
-  #emulated: EmulatedPaths;
-  /** Names have come or gone since the list was published. */
-  #isStale = false;
-  #isListFull = false;
+  /** What all programs map. */
+  readonly page: SharedPage;
   readonly #warp: Warp | undefined;
   /** A slot whose new state is published by the next look for calls, or NOTHING. */
   #held = NOTHING;
@@ -114,22 +79,10 @@ export class PreloadServer {
       watch: (pipe, set) => addon.epollAdd(this.#events, pipe, 0, KEY_EPOLLS + set),
       unwatch: (pipe) => addon.epollDelete(this.#events, pipe),
     });
-    this.foreignFile = new File(this.system, {
-      ops: {},
-      inode: new Inode(new HostFs(this.system), { ino: 1, mode: 0 }),
-      flags: 0,
-      path: () => 'a file of the host',
-    });
+    this.foreignFile = makeForeignFile(this.system);
     this.folder = makeFolder();
     writeFileSync(join(this.folder, 'unloaded'), '');
-    this.#paths = this.#makePaths();
-    this.#emulated = this.#publishPaths();
-    this.system.devices.onChange = this.system.vfs.onChange = () => {
-      if (this.#isStale) return;
-      this.#isStale = true;
-      // What changes by itself, not by a call, is published soon.
-      setImmediate(() => this.#refreshPaths());
-    };
+    this.page = new SharedPage(addon, this.system, this.folder);
     this.#listener = must(addon.listen(join(this.folder, 'socket')), 'listening');
     must(addon.epollAdd(this.#events, this.files.events, EPOLLIN, KEY_FILES), 'epoll_ctl');
     must(addon.epollAdd(this.#events, this.#listener, EPOLLIN, KEY_LISTENER), 'epoll_ctl');
@@ -139,7 +92,7 @@ export class PreloadServer {
         this.system,
         pacer,
         () => this.clients,
-        (ahead_ns) => this.#publishTime(ahead_ns),
+        (ahead_ns) => this.page.publishTime(ahead_ns),
       );
   }
 
@@ -164,9 +117,8 @@ export class PreloadServer {
     this.foreignFile.put();
     this.system.scheduler.runReady();
     for (const fd of [this.#listener, this.#events]) this.addon.close(fd);
-    this.system.devices.onChange = this.system.vfs.onChange = undefined;
     this.#warp?.stop();
-    this.addon.unmap(this.#paths);
+    this.page.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -177,20 +129,13 @@ export class PreloadServer {
 
   /** Makes a slot's new state known to its program, at the latest before the server sleeps. */
   publish(slot: number, state: number): void {
-    if (this.#isStale) this.#refreshPaths();
+    this.page.refresh();
     if (this.#isServing && this.#held === NOTHING) {
       this.#held = slot;
       this.#heldState = state;
     } else {
       this.addon.answer(slot, state);
     }
-  }
-
-  /** What a call sees of a descriptor that is none of the machine's: how it is open, and of which kind. The caller puts it. */
-  makeForeign(flags: number, mode: number): File {
-    const inode = new Inode(this.foreignFile.inode.fs, { ino: 1, mode: mode & S_IFMT });
-    const path = () => 'a file of the host';
-    return new File(this.system, { ops: {}, inode, flags: flags & KNOWN_OF_FOREIGN, mode: FMODE_PREAD | FMODE_PWRITE, path });
   }
 
   // ---- the loop -------------------------------------------------------------------
@@ -408,53 +353,8 @@ export class PreloadServer {
     for (const fd of [client.pidfd, client.socket, client.bell]) this.addon.close(fd);
   }
 
-  /** The file that all programs map: see struct io_paths. */
-  #makePaths(): ArrayBuffer {
-    const file = openSync(join(this.folder, 'paths'), 'w+', 0o600);
-    ftruncateSync(file, protocol.IO_PATHS_SIZE);
-    const paths = this.addon.map(file, protocol.IO_PATHS_SIZE);
-    closeSync(file);
-    if (typeof paths === 'number') throw new Error(`mapping the list of paths failed with errno ${-paths}`);
-    return paths;
-  }
-
-  /** Tells programs which paths are emulated. What has no room in the list is the host's. */
-  #publishPaths(): EmulatedPaths {
-    this.#isStale = false;
-    const emulated = new EmulatedPaths(this.system);
-    const generation = new Uint32Array(this.#paths, 0, 1);
-    Atomics.store(generation, 0, ++this.#pathsGeneration);
-    const list = Buffer.from(this.#paths, protocol.PATHS_LIST);
-    list.fill(0);
-    let at = 0;
-    for (const path of emulated.tops) {
-      const size = Buffer.byteLength(path) + 1;
-      if (at + size < list.length) at += list.write(`${path}\0`, at, 'utf8');
-      else if (!this.#isListFull) {
-        this.#isListFull = true;
-        this.system.log.print('err', `the list of emulated paths is full: ${path} and others are the host's`);
-      }
-    }
-    Atomics.store(generation, 0, ++this.#pathsGeneration);
-    return emulated;
-  }
-
-  #refreshPaths(): void {
-    if (this.#isStale && !this.#isClosed) this.#emulated = this.#publishPaths();
-  }
-
-  /** Whether a path is the machine's. @param path absolute, without symlinks on the way */
-  emulates(path: string): boolean {
-    return this.#emulated.has(path);
-  }
-
   /** A real folder for a program whose working folder is an emulated one: its path below `cwd` says which. */
   mirror(path: string): void {
     mkdirSync(join(this.folder, 'cwd', path), { recursive: true, mode: 0o700 });
-  }
-
-  /** Tells programs by how much the machine's clocks are ahead of the host's. */
-  #publishTime(ahead_ns: number): void {
-    Atomics.store(new BigInt64Array(this.#paths, protocol.PATHS_WARPED, 1), 0, BigInt(Math.round(ahead_ns)));
   }
 }

@@ -1,5 +1,6 @@
 import { AT_EMPTY_PATH, UTIME_NOW, UTIME_OMIT } from '../../../abi/uapi/index.ts';
 import { calls, type MaybeKernel, type StatFs, type Timespec } from '../../../kernel/index.ts';
+import { makeForeignFile } from '../foreign-file.ts';
 import * as protocol from '../protocol.ts';
 import type { Slot } from '../slot.ts';
 import { type Call, plain, type Readers, refused } from './call.ts';
@@ -31,7 +32,7 @@ function takeEnd(slot: Slot, index: number): number {
   const handle = view.getUint32(at + 4, true);
   const flags = view.getUint32(at + 8, true);
   const mode = view.getUint32(at + 12, true);
-  const file = handle !== 0 ? slot.client.fileOf(handle) : slot.borrow(server.makeForeign(flags, mode));
+  const file = handle !== 0 ? slot.client.fileOf(handle) : slot.borrow(makeForeignFile(server.system, flags, mode));
   if (fd >= 0 && file !== undefined) slot.known.set(fd, file);
   return fd;
 }

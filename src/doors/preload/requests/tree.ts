@@ -54,7 +54,7 @@ function* symlinkFrom(slot: Slot, cwd: string, target: string, path: string): Ke
   const { task } = slot;
   const before = task.fs.cwd;
   try {
-    if (!target.startsWith('/') && slot.client.server.emulates(cwd)) calls.chdir(task, cwd);
+    if (!target.startsWith('/') && slot.client.server.page.emulates(cwd)) calls.chdir(task, cwd);
     const making = calls.symlinkat(task, target, AT_FDCWD, path);
     return typeof making === 'number' ? making : yield* making;
   } finally {
@@ -116,7 +116,7 @@ export const tree: Readers = {
   [protocol.IO_GETDENTS]: getdentsCall,
   [protocol.IO_RESOLVE]: onPath('resolve', (slot, path, follow) => {
     const { server } = slot.client;
-    return resolvePath(slot.task, path, follow !== 0, (at) => server.emulates(at));
+    return resolvePath(slot.task, path, follow !== 0, (at) => server.page.emulates(at));
   }),
   [protocol.IO_READLINK]: onPath('readlink', (slot, path) => calls.readlinkat(slot.task, AT_FDCWD, path)),
   [protocol.IO_NAME]: nameCall,
