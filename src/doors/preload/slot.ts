@@ -124,7 +124,7 @@ export class Slot {
   /** The call has ended: it knows no files any more. */
   dropFiles(): void {
     this.known.clear();
-    for (const file of this.#borrowed.splice(0)) file.put();
+    while (this.#borrowed.length > 0) this.#borrowed.pop()?.put();
   }
 
   /** Ends the call: its result, or the error that it threw. */
