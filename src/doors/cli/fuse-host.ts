@@ -1,5 +1,7 @@
 /** What a mount needs of the host, for the command that mounts and for the doctor. */
 import { closeSync, openSync } from 'node:fs';
+import { Shim } from '../fuse/index.ts';
+import { FUSE_SHIM } from './native-parts.ts';
 import { findProgram } from './program.ts';
 
 export const DEVICE_ADVICE =
@@ -16,6 +18,11 @@ export function deviceFailure(): string | undefined {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code;
   }
+}
+
+/** Why libfuse 2 cannot be loaded, in the dynamic linker's words; undefined when it can. */
+export function libfuseFailure(): string | undefined {
+  return Shim.load(FUSE_SHIM).missing;
 }
 
 export function hasFusermount(): boolean {
