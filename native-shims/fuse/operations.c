@@ -79,25 +79,16 @@ static int do_fgetattr(const char *path, struct stat *st, struct fuse_file_info 
 	return complete_stat(st, ASK(path, (double)fi->fh, inner.getattr(numbered, st)));
 }
 
-static int opened(struct fuse_file_info *fi, int result)
-{
-	if (result == 0) {
-		fi->direct_io = 1;
-		fi->nonseekable = request[WORD_SEEKABLE] == 0;
-	}
-	return result;
-}
-
 static int do_open(const char *path, struct fuse_file_info *fi)
 {
 	request[WORD_FLAGS] = fi->flags;
-	return opened(fi, ASK(path, -1, inner.open(numbered, fi)));
+	return ASK(path, -1, inner.open(numbered, fi));
 }
 
 static int do_create(const char *path, mode_t mode, struct fuse_file_info *fi)
 {
 	request[WORD_FLAGS] = fi->flags;
-	return opened(fi, ASK(path, -1, inner.create(numbered, mode, fi)));
+	return ASK(path, -1, inner.create(numbered, mode, fi));
 }
 
 static int do_read(const char *path, char *buf, size_t size, off_t offset, struct fuse_file_info *fi)

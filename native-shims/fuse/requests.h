@@ -26,8 +26,6 @@ enum word {
 	WORD_MTIME_NSEC,
 	WORD_CTIME_SEC,
 	WORD_CTIME_NSEC,
-	/* The answer of open: whether lseek(2) works */
-	WORD_SEEKABLE,
 	WORDS = 16,
 };
 

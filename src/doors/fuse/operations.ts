@@ -29,7 +29,7 @@ import {
   type Timespec,
 } from '../../kernel/index.ts';
 import type { Call, Requests } from './requests.ts';
-import { ATIME_SEC, CTIME_SEC, FLAGS, HANDLE, MTIME_SEC, SEEKABLE } from './shim.ts';
+import { ATIME_SEC, CTIME_SEC, FLAGS, HANDLE, MTIME_SEC } from './shim.ts';
 
 /** As fuse-native calls back: a negated errno or 0, and a result. */
 type Done = (code: number, ...results: unknown[]) => void;
@@ -108,10 +108,7 @@ export function operations(requests: Requests) {
     requests.serve(
       number,
       { name: 'openat', args: [AT_FDCWD, path, flags, mode], begin: (task) => calls.openat(task, AT_FDCWD, path, flags | O_CLOEXEC, mode) },
-      (code, fd = 0) => {
-        if (code === 0) requests.setWord(number, SEEKABLE, ((files.at(fd) as File).mode & FMODE_LSEEK) !== 0 ? 1 : 0);
-        done(-code, fd);
-      },
+      (code, fd = 0) => done(-code, fd),
     );
 
   const closing = (numbered: string, fd: number, done: Done) =>

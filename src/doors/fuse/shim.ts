@@ -9,7 +9,6 @@ export const FLAGS = 3;
 export const ATIME_SEC = 4;
 export const MTIME_SEC = 6;
 export const CTIME_SEC = 8;
-export const SEEKABLE = 10;
 export const WORDS = 16;
 
 const REQUESTS_MAX = 4096;
