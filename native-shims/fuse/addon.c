@@ -2,13 +2,27 @@
 #include "requests.h"
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sys/mount.h>
 
 static napi_threadsafe_function caller;
+/* While JavaScript can be called. Node may end while threads of the loop go on. */
+static bool is_listening;
+static pthread_mutex_t listening = PTHREAD_MUTEX_INITIALIZER;
 
 void notify(void)
 {
-	napi_call_threadsafe_function(caller, NULL, napi_tsfn_nonblocking);
+	pthread_mutex_lock(&listening);
+	if (is_listening)
+		napi_call_threadsafe_function(caller, NULL, napi_tsfn_nonblocking);
+	pthread_mutex_unlock(&listening);
+}
+
+static void listen_to_loop(bool listens)
+{
+	pthread_mutex_lock(&listening);
+	is_listening = listens;
+	pthread_mutex_unlock(&listening);
 }
 
 static napi_value number(napi_env env, double value)
@@ -37,6 +51,7 @@ static napi_value start(napi_env env, napi_callback_info info)
 	napi_unref_threadsafe_function(env, caller);
 	requests_init(words);
 	loop_ended = false;
+	listen_to_loop(true);
 	return number(env, (double)length / sizeof(double[WORDS]));
 }
 
@@ -45,6 +60,7 @@ static napi_value stop(napi_env env, napi_callback_info info)
 {
 	(void)info;
 	__atomic_store_n(&operations_stopped, true, __ATOMIC_SEQ_CST);
+	listen_to_loop(false);
 	return number(env, __atomic_load_n(&operations_inside, __ATOMIC_SEQ_CST));
 }
 

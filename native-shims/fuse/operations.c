@@ -5,6 +5,7 @@
  */
 #include "requests.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,8 +264,11 @@ static const struct fuse_operations outer = {
 EXPORT struct fuse *fuse_new(struct fuse_chan *ch, struct fuse_args *args, const struct fuse_operations *ops, size_t size, void *data)
 {
 	struct fuse *(*real)(struct fuse_chan *, struct fuse_args *, const struct fuse_operations *, size_t, void *) = libfuse("fuse_new", "FUSE_2.6");
+	int (*chan_fd)(struct fuse_chan *) = libfuse("fuse_chan_fd", "FUSE_2.4");
 	struct fuse_operations all = outer;
 
+	/* With a program that we start, the file system would outlive us. */
+	fcntl(chan_fd(ch), F_SETFD, FD_CLOEXEC);
 	inner = *ops;
 	all.init = inner.init;
 	operations_stopped = false;

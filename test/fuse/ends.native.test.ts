@@ -57,6 +57,19 @@ describe.skipIf(!hasFuse)('the end of a mount', () => {
     rmdirSync(second.folder);
   });
 
+  test('by SIGKILL while its command waits in it: the command ends', async () => {
+    const place = emptyFolder();
+    const mounted = await Mounted.make({
+      folder: place,
+      options: ['--strace', '--', 'cat', join(place, 'dev/loop')],
+      ready: /waits for the loop/,
+    });
+    // Its output ends with the last process that has it.
+    expect(await mounted.end('SIGKILL')).toBe('SIGKILL');
+    expect(mounted.stderr).toMatch(/cat: .*: (Software caused connection abort|Transport endpoint is not connected)\n/);
+    expect(await mount([place, '--', 'ls', place])).toMatchObject({ status: 0, stdout: 'README\ndev\n' });
+  });
+
   test('with its command, whose exit status becomes its own', async () => {
     const place = emptyFolder();
     expect(await mount([place, '--board', LOOPBACK, '--', 'sh', '-c', `ls ${place}; exit 7`])).toEqual({

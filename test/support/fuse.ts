@@ -60,11 +60,12 @@ export class Mounted {
     folder = mkdtempSync(join(tmpdir(), 'ioctopus-mount-')),
     board = LOOPBACK,
     options = [] as readonly string[],
+    ready = /is mounted at/,
   } = {}): Promise<Mounted> {
     const mounted = new Mounted(folder, board, options);
     await new Promise<void>((resolve, reject) => {
       mounted.process.stderr?.on('data', () => {
-        if (mounted.stderr.includes('is mounted at')) resolve();
+        if (ready.test(mounted.stderr)) resolve();
       });
       mounted.process.once('close', () => reject(new Error(mounted.stderr)));
     });
