@@ -33,26 +33,35 @@ static napi_value number(napi_env env, double value)
 	return out;
 }
 
-/* start(words, call): the table of requests; called when one was interrupted, or the loop has ended. */
+/* start(call): called when a request was interrupted, or the loop has ended. */
 static napi_value start(napi_env env, napi_callback_info info)
 {
-	napi_value argv[2], name;
-	size_t argc = 2;
-	void *words;
-	size_t length;
-	napi_ref keep;
+	napi_value argv[1], name;
+	size_t argc = 1;
 
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
-	napi_get_arraybuffer_info(env, argv[0], &words, &length);
-	/* Threads may look at it until the process ends. */
-	napi_create_reference(env, argv[0], 1, &keep);
 	napi_create_string_utf8(env, "ioctopus mount", NAPI_AUTO_LENGTH, &name);
-	napi_create_threadsafe_function(env, argv[1], NULL, name, 0, 1, NULL, NULL, NULL, NULL, &caller);
+	napi_create_threadsafe_function(env, argv[0], NULL, name, 0, 1, NULL, NULL, NULL, NULL, &caller);
 	napi_unref_threadsafe_function(env, caller);
-	requests_init(words);
 	loop_ended = false;
 	listen_to_loop(true);
-	return number(env, (double)length / sizeof(double[WORDS]));
+	return NULL;
+}
+
+/* words(): the table of requests. It is not JavaScript's own, which goes before the loop's threads do. */
+static napi_value words(napi_env env, napi_callback_info info)
+{
+	static napi_ref kept;
+	napi_value out;
+
+	(void)info;
+	if (kept) {
+		napi_get_reference_value(env, kept, &out);
+		return out;
+	}
+	napi_create_external_arraybuffer(env, requests, sizeof requests, NULL, NULL, &out);
+	napi_create_reference(env, out, 1, &kept);
+	return out;
 }
 
 /* stop(): from now on operations are ENODEV by themselves. Returns how many still wait for JavaScript. */
@@ -104,7 +113,7 @@ static napi_value init(napi_env env, napi_value exports)
 		const char *name;
 		napi_callback run;
 	} methods[] = {
-		{ "start", start }, { "stop", stop }, { "hasEnded", has_ended }, { "libfuse", library }, { "unmount", unmount },
+		{ "start", start }, { "words", words }, { "stop", stop }, { "hasEnded", has_ended }, { "libfuse", library }, { "unmount", unmount },
 	};
 
 	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {

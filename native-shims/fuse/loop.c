@@ -20,7 +20,7 @@ _Thread_local unsigned int request_number;
 
 bool loop_ended;
 
-static double (*table)[WORDS];
+double requests[REQUESTS_MAX][WORDS];
 /* The kernel's number of the request that a thread works on; 0 is none. */
 static uint64_t uniques[REQUESTS_MAX];
 
@@ -45,11 +45,6 @@ static struct {
 	int (*session_exited)(struct fuse_session *);
 } fuse;
 
-void requests_init(double *words)
-{
-	table = (double (*)[WORDS])words;
-}
-
 void *libfuse(const char *symbol, const char *version)
 {
 	static void *library;
@@ -72,7 +67,7 @@ static void interrupted(const struct fuse_in_header *in)
 	for (unsigned int i = 0; i < pool.threads && !found; i++) {
 		if (uniques[i] != arg->unique)
 			continue;
-		table[i][WORD_INTERRUPTED] = 1;
+		requests[i][WORD_INTERRUPTED] = 1;
 		found = true;
 	}
 	pthread_mutex_unlock(&lock);
@@ -128,7 +123,7 @@ static void *serve(void *number)
 	char *buf = malloc(pool.size);
 
 	request_number = (unsigned int)(uintptr_t)number;
-	request = table[request_number];
+	request = requests[request_number];
 	while (buf && !fuse.session_exited(pool.session)) {
 		struct fuse_chan *chan = pool.chan;
 		int length = fuse.chan_recv(&chan, buf, pool.size);
@@ -156,6 +151,7 @@ static void *serve(void *number)
 	return NULL;
 }
 
+/* Does not return. */
 EXPORT int fuse_loop_mt(struct fuse *f)
 {
 	fuse.chan_recv = libfuse("fuse_chan_recv", "FUSE_2.6");
@@ -178,5 +174,7 @@ EXPORT int fuse_loop_mt(struct fuse *f)
 	pthread_mutex_unlock(&lock);
 	__atomic_store_n(&loop_ended, true, __ATOMIC_SEQ_CST);
 	notify();
-	return 0;
+	/* What fuse-native would do now uses memory that goes with JavaScript, and the process is about to end. */
+	for (;;)
+		pause();
 }

@@ -33,7 +33,7 @@ enum word {
 extern _Thread_local volatile double *request;
 extern _Thread_local unsigned int request_number;
 
-void requests_init(double *words);
+extern double requests[REQUESTS_MAX][WORDS];
 
 /* The function behind a symbol of libfuse, of the version that it came with; NULL when that is not there. */
 void *libfuse(const char *symbol, const char *version);

@@ -11,11 +11,10 @@ export const MTIME_SEC = 6;
 export const CTIME_SEC = 8;
 export const WORDS = 16;
 
-const REQUESTS_MAX = 4096;
-
 /** The native part that stands between fuse-native and libfuse (native-shims/fuse). */
 interface ShimAddon {
-  start(words: ArrayBuffer, call: () => void): number;
+  start(call: () => void): void;
+  words(): ArrayBuffer;
   stop(): number;
   hasEnded(): boolean;
   libfuse(): string | undefined;
@@ -24,11 +23,12 @@ interface ShimAddon {
 
 /** What fuse-native does not hand on of the requests that the kernel sends. */
 export class Shim {
-  readonly words = new Float64Array(WORDS * REQUESTS_MAX);
+  readonly words: Float64Array;
   readonly #addon: ShimAddon;
 
   private constructor(addon: ShimAddon) {
     this.#addon = addon;
+    this.words = new Float64Array(addon.words());
   }
 
   /** Loads it so that fuse-native, loaded later, finds its functions before libfuse's. @throws Error when it was not built */
@@ -40,7 +40,7 @@ export class Shim {
 
   /** @param call when a request was interrupted, or the file system has ended */
   start(call: () => void): void {
-    this.#addon.start(this.words.buffer, call);
+    this.#addon.start(call);
   }
 
   /** From now on the kernel's requests are answered by ENODEV. @returns how many that came before have no answer yet */
