@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { growthRows } from './growth-rows.ts';
 import { inProcessRows } from './in-process-rows.ts';
 import { host, usableCpus } from './machine.ts';
+import { mountRows } from './mount-rows.ts';
 import { nativeRows } from './native-rows.ts';
 import type { Settings } from './placement.ts';
 import { compileAll } from './program.ts';
@@ -37,7 +38,7 @@ const settings: Settings = {
 
 async function* allRows(): AsyncGenerator<Row> {
   yield* inProcessRows();
-  for (const rows of [nativeRows, ringRows, umockdevRows, growthRows]) yield* rows(settings);
+  for (const rows of [nativeRows, mountRows, ringRows, umockdevRows, growthRows]) yield* rows(settings);
 }
 
 execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', process.stderr.fd, process.stderr.fd] });

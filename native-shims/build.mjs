@@ -1,4 +1,4 @@
-// Builds the native parts with the system's C compiler: the preload library and the server's addon, into dist/native.
+// Builds the native parts with the system's C compiler: the preload library, the server's addon and the mount's, into dist/native.
 // Without a compiler it says so in one line and succeeds: everything in-process works all the same.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -51,3 +51,10 @@ if (process.argv[2] === '--steps') {
 }
 compile(join(out, 'libioctopus.so'), 'preload', ['-pthread', '-ldl']);
 compile(join(out, 'ioctopus.node'), 'addon', [`-I${nodeApiHeaders}`, '-DNODE_GYP_MODULE_NAME=ioctopus']);
+compile(join(out, 'fuse.node'), 'fuse', [
+  `-I${nodeApiHeaders}`,
+  '-DNODE_GYP_MODULE_NAME=ioctopus_fuse',
+  '-D_GNU_SOURCE',
+  '-pthread',
+  '-ldl',
+]);

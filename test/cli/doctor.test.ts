@@ -26,6 +26,8 @@ const FILES: Readonly<Record<string, string>> = {
   '/proc/meminfo': 'MemAvailable:    8388608 kB\n',
 };
 
+const fuseWorks: Host['fuse'] = { isRoot: false, device: works, libfuse: works, fusermount: () => true };
+
 /** A machine where nothing is in the way, but for what a test changes. */
 function machine(changes: Partial<Host> = {}): Host {
   return {
@@ -39,6 +41,7 @@ function machine(changes: Partial<Host> = {}): Host {
     text: (path) => FILES[path],
     tries: () => allWork,
     childCall: works,
+    fuse: fuseWorks,
     launch: () => ({ status: 0, stdout: '', stderr: '' }),
     heapUser: ['heap-user'],
     ...changes,
@@ -53,6 +56,7 @@ function diagnose(changes: Partial<Host> = {}) {
 }
 
 const withFile = (path: string, text: string | undefined): Partial<Host> => ({ text: (asked) => (asked === path ? text : FILES[asked]) });
+const withFuse = (changes: Partial<Host['fuse']>): Partial<Host> => ({ fuse: { ...fuseWorks, ...changes } });
 const withFailure = (key: keyof Tries, failure: Failure): Partial<Host> => ({ tries: () => ({ ...allWork, [key]: () => failure }) });
 
 const launched = (
@@ -70,6 +74,10 @@ describe('a machine where nothing is in the way', () => {
     expect(lines.at(-1)).toBe('nothing is in the way of native programs');
     expect(status).toBe(0);
   });
+});
+
+test('root needs no fusermount', () => {
+  expect(diagnose(withFuse({ isRoot: true, fusermount: () => false })).found).toEqual([]);
 });
 
 const PROBLEMS: readonly (readonly [check: string, changes: Partial<Host>, text: RegExp])[] = [
@@ -103,6 +111,10 @@ const PROBLEMS: readonly (readonly [check: string, changes: Partial<Host>, text:
 ];
 
 const NOTES: readonly (readonly [check: string, changes: Partial<Host>, text: RegExp])[] = [
+  ['/dev/fuse', withFuse({ device: () => 'ENOENT' }), /"ioctopus mount" cannot work: ENOENT; .*modprobe fuse.*--device \/dev\/fuse/],
+  ['/dev/fuse', withFuse({ device: () => 'EPERM' }), /EPERM; .*--cap-add SYS_ADMIN/],
+  ['libfuse 2', withFuse({ libfuse: () => 'libfuse.so.2: no such file' }), /no such file; .*apt-get install libfuse2;.*libfuse2t64/],
+  ['fusermount', withFuse({ fusermount: () => false }), /it is not there; .*apt-get install fuse3/],
   ['watches', withFile('/proc/sys/fs/inotify/max_user_watches', '100\n'), /allows 100 .* sysctl -w fs\.inotify\.max_user_watches=8192$/],
   ['watches', withFile('/proc/sys/fs/inotify/max_user_watches', undefined), /does not say/],
   ['instances', withFile('/proc/sys/user/max_inotify_instances', '2'), /allows 2 /],

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, program } from 'commander';
 import { hasCompiler } from '../support/compiler.ts';
+import { crowd } from '../support/crowd.ts';
+import { hasFuse } from '../support/fuse.ts';
 import { Hostility } from '../support/hostility.ts';
 import { runSchedule } from './schedules.ts';
 import { compareDoors } from './scripts.ts';
@@ -35,11 +37,14 @@ const { seconds, seed } = program.parse().opts<{ seconds: number; seed: number }
 
 const folder = mkdtempSync(join(tmpdir(), 'ioctopus-soak-'));
 const hostility = hasCompiler ? await Hostility.prepare(folder) : undefined;
+const crowdAt = hasFuse ? crowd(folder) : undefined;
+if (crowdAt === undefined) console.log('without FUSE there is no crowd at a mount');
 const soaks = new Map<string, (seed: number) => void | Promise<void>>([
   ['the same scripts through both doors', compareDoors(folder)],
   ['schedules of programs', repeatSchedules],
   ['wrong arguments', async (round) => hostility?.calls(round, HOSTILE_CALLS_PER_ROUND)],
   ['wrong calls on files', async (round) => hostility?.files(round, HOSTILE_CALLS_PER_ROUND)],
+  ['a crowd at one node, natively and through the mount', async (round) => crowdAt?.(round)],
   ['a protocol that is not kept', async (round) => hostility?.protocol(round, HOSTILE_CALLS_PER_ROUND)],
 ]);
 

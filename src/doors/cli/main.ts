@@ -2,8 +2,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { boards } from '../../boards/index.ts';
 import { doctor } from './doctor/doctor.ts';
+import { mount } from './mount.ts';
 import { Refusal } from './program.ts';
-import { EXIT_REFUSED, type RunOptions, run } from './run.ts';
+import { type BootOptions, EXIT_REFUSED, type RunOptions, run } from './run.ts';
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -30,6 +31,18 @@ program
   .passThroughOptions()
   .action(async (command: string[], options: RunOptions) => {
     process.exitCode = await run(command, options);
+  });
+
+program
+  .command('mount')
+  .description('show the file tree of a machine at a folder, for shell tools, until a signal or the end of a command')
+  .option('--board <name>', 'the machine: a name that "ioctopus boards" lists, or the path of a module', 'generic')
+  .option('--seed <number>', 'of every choice that the machine makes', wholeNumber, 1)
+  .option('--strace', 'print each call on the machine, decoded, to standard error', false)
+  .argument('<folder>', 'an empty folder')
+  .argument('[command...]', 'a program and its arguments, which also has the device nodes as under "run"; put -- before them')
+  .action(async (folder: string, command: string[], options: BootOptions) => {
+    process.exitCode = await mount(folder, command, options);
   });
 
 program

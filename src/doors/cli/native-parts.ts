@@ -8,6 +8,8 @@ const built = (path: string) => fileURLToPath(new URL(`../../../dist/${path}`, i
 /** Where the build puts them. */
 export const ADDON = built('native/ioctopus.node');
 export const LIBRARY = built('native/libioctopus.so');
+/** The native part of the mount. */
+export const FUSE_SHIM = built('native/fuse.node');
 /** The command line's main module. */
 export const MAIN = built('doors/cli/main.js');
 

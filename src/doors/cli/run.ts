@@ -8,11 +8,15 @@ import { findBoard } from './boards.ts';
 import { LIBRARY, loadNativeParts } from './native-parts.ts';
 import { assertServable, findProgram, Refusal } from './program.ts';
 
-export interface RunOptions {
+/** Which machine, and what to print of its calls. */
+export interface BootOptions {
   readonly board: string;
   readonly seed: number;
-  readonly time: 'real' | 'warp';
   readonly strace: boolean;
+}
+
+export interface RunOptions extends BootOptions {
+  readonly time: 'real' | 'warp';
 }
 
 /** Exit status when the program was not run. */
@@ -21,7 +25,7 @@ export const EXIT_REFUSED = 125;
 /** What setTimeout can count to: a longer delay it takes for none. */
 const TIMEOUT_MAX_ms = 2 ** 31 - 1;
 
-const say = (text: string) => process.stderr.write(`ioctopus: ${text}\n`);
+export const say = (text: string) => process.stderr.write(`ioctopus: ${text}\n`);
 
 export function hostTime(addon: Addon): HostTime {
   return {
@@ -34,21 +38,26 @@ export function hostTime(addon: Addon): HostTime {
   };
 }
 
-/** A machine whose memory programs can share, and whose clock is the host's. */
-function bootFor(addon: Addon, board: Board, options: RunOptions): Machine {
+/** A machine whose memory programs can share, and whose clock is the host's; what people should know of it is said. */
+export function bootFor(addon: Addon, board: Board, options: BootOptions): { readonly machine: Machine; readonly pacer: Pacer } {
   const now = addon.now();
   const printTrace = (line: TraceLine) => process.stderr.write(`[pid ${line.pid}] ${line.text}\n`);
-  return new Machine(board, {
+  const machine = new Machine(board, {
     seed: options.seed,
     start_ns: now,
     bootTime_s: Math.round(Date.now() / 1000 - now / 1e9),
     memory: (ledger) => new SharedMemoryProvider(addon, ledger),
     ...(options.strace ? { trace: printTrace } : {}),
   });
+  machine.system.findings.onFinding = (finding: Finding) => say(formatFinding(finding));
+  machine.system.log.onLine = (line) => {
+    if (line.level === 'err') say(line.text);
+  };
+  return { machine, pacer: new Pacer(machine.system, hostTime(addon)) };
 }
 
 /** @throws Refusal when the host does not let it */
-function startServer(options: PreloadServerOptions): PreloadServer {
+export function startServer(options: PreloadServerOptions): PreloadServer {
   try {
     return new PreloadServer(options);
   } catch (error) {
@@ -62,6 +71,17 @@ function preloaded(library: string): string {
   return others === undefined || others === '' ? library : `${library}:${others}`;
 }
 
+/** Runs a program as a client of a server. @param path where the program is @returns its exit status, as {@link run} */
+export function runUnder(server: PreloadServer, path: string, command: readonly string[]): Promise<number> {
+  const env = { ...process.env, LD_PRELOAD: preloaded(LIBRARY), IOCTOPUS_DOOR: server.door };
+  return runChild(path, command, env, {
+    atStart: (pid) => server.follow(pid),
+    atEnd() {
+      if (existsSync(`${server.folder}/unloaded`)) say(`the preload library was not loaded into ${path}, so it saw none of the machine`);
+    },
+  });
+}
+
 /**
  * Runs a program with the machine's device nodes.
  *
@@ -72,25 +92,10 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   const path = findProgram(command[0] as string);
   assertServable(path);
   const addon = loadNativeParts();
-  const machine = bootFor(addon, await findBoard(options.board), options);
-  machine.system.findings.onFinding = (finding: Finding) => say(formatFinding(finding));
-  machine.system.log.onLine = (line) => {
-    if (line.level === 'err') say(line.text);
-  };
-  const pacer = new Pacer(machine.system, hostTime(addon));
+  const { machine, pacer } = bootFor(addon, await findBoard(options.board), options);
   const server = startServer({ addon, machine, pacer, warps: options.time === 'warp' });
   try {
-    return await runChild(
-      command,
-      { ...process.env, LD_PRELOAD: preloaded(LIBRARY), IOCTOPUS_DOOR: server.door },
-      {
-        atStart: (pid) => server.follow(pid),
-        atEnd() {
-          if (existsSync(`${server.folder}/unloaded`))
-            say(`the preload library was not loaded into ${path}, so it saw none of the machine`);
-        },
-      },
-    );
+    return await runUnder(server, path, command);
   } finally {
     server.close();
     pacer.stop();
@@ -103,8 +108,8 @@ interface ChildEvents {
   atEnd(): void;
 }
 
-function runChild(command: readonly string[], env: NodeJS.ProcessEnv, events: ChildEvents): Promise<number> {
-  const child = spawn(command[0] as string, command.slice(1), { stdio: 'inherit', env });
+function runChild(path: string, command: readonly string[], env: NodeJS.ProcessEnv, events: ChildEvents): Promise<number> {
+  const child = spawn(path, command.slice(1), { stdio: 'inherit', env, argv0: command[0] });
   if (child.pid !== undefined) events.atStart(child.pid);
   // A signal to us is meant for the program, and we end when it does. What a terminal sends reaches the program by itself.
   const signals: NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'];
@@ -122,7 +127,8 @@ function runChild(command: readonly string[], env: NodeJS.ProcessEnv, events: Ch
   });
 }
 
-function shutDown(machine: Machine): void {
+/** Says what the machine had left. */
+export function shutDown(machine: Machine): void {
   try {
     machine.shutdown();
   } catch (error) {

@@ -1,5 +1,6 @@
 import { errnoName } from '../../../abi/index.ts';
 import { FOLDER_MAX, folderLength, type Limit, limits } from '../../preload/index.ts';
+import { DEVICE_ADVICE, FUSERMOUNT_ADVICE, LIBFUSE_ADVICE } from '../fuse-host.ts';
 import { type Check, describe, note, ok, problem, tried } from './check.ts';
 import type { Host } from './host.ts';
 
@@ -144,6 +145,33 @@ export const hostChecks: readonly Check[] = [
       const container = containerOf(host);
       if (container === undefined) return ok('none');
       return note(`${container}: limits below /proc/sys are the host's, and its seccomp profile decides what is allowed`);
+    },
+  },
+];
+
+const withoutMount = (why: string, advice: string) => note(`"ioctopus mount" cannot work: ${why}; ${advice}`);
+
+/** Checks of what `ioctopus mount` needs; native programs do without. */
+export const mountChecks: readonly Check[] = [
+  {
+    name: '/dev/fuse',
+    run({ fuse }) {
+      const failure = fuse.device();
+      return failure === undefined ? ok('can be opened') : withoutMount(failure, DEVICE_ADVICE);
+    },
+  },
+  {
+    name: 'libfuse 2',
+    run({ fuse }) {
+      const failure = fuse.libfuse();
+      return failure === undefined ? ok('can be loaded') : withoutMount(failure, LIBFUSE_ADVICE);
+    },
+  },
+  {
+    name: 'fusermount',
+    run({ fuse }) {
+      if (fuse.fusermount()) return ok('is there');
+      return fuse.isRoot ? ok('is not there; root does without') : withoutMount('it is not there', FUSERMOUNT_ADVICE);
     },
   },
 ];

@@ -1,9 +1,9 @@
 import type { Check, Finding } from './check.ts';
-import { basicChecks, hostChecks, programChecks } from './checks.ts';
+import { basicChecks, hostChecks, mountChecks, programChecks } from './checks.ts';
 import { type Host, thisHost } from './host.ts';
 
 /** Each needs what those before it find; when one has a problem, the next would only find it again. */
-export const stages: readonly (readonly Check[])[] = [basicChecks, hostChecks, programChecks];
+export const stages: readonly (readonly Check[])[] = [basicChecks, hostChecks, mountChecks, programChecks];
 
 /** A check that cannot be finished has found a problem. */
 export function runCheck(check: Check, host: Host): Finding {

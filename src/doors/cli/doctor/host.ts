@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, tmpdir } from 'node:os';
 import { type HostText, hostText } from '../../preload/index.ts';
+import { deviceFailure, hasFusermount, libfuseFailure } from '../fuse-host.ts';
 import { ADDON, loadNativeParts, MAIN } from '../native-parts.ts';
 import { type Tries, type Try, triesOf, tryChildCall } from './tries.ts';
 
@@ -20,10 +21,21 @@ export interface Host {
   readonly tries: () => Tries;
   /** {@link tryChildCall} */
   readonly childCall: Try;
+  /** What `ioctopus mount` needs. */
+  readonly fuse: FuseHost;
   /** Runs a program under the launcher. */
   readonly launch: (command: readonly string[]) => Ended;
   /** A program that opens a heap, allocates a buffer, maps and closes it, and says the errno on standard output if that fails. */
   readonly heapUser: readonly string[];
+}
+
+export interface FuseHost {
+  readonly isRoot: boolean;
+  /** Why /dev/fuse cannot be opened, as an errno's name; undefined when it can. */
+  readonly device: () => string | undefined;
+  /** Why libfuse 2 cannot be loaded. */
+  readonly libfuse: () => string | undefined;
+  readonly fusermount: () => boolean;
 }
 
 export interface Ended {
@@ -61,6 +73,7 @@ export function thisHost(): Host {
     text: hostText,
     tries: () => triesOf(loadNativeParts()),
     childCall: tryChildCall,
+    fuse: { isRoot: process.getuid?.() === 0, device: deviceFailure, libfuse: libfuseFailure, fusermount: hasFusermount },
     launch(command) {
       return spawnSync(process.execPath, [MAIN, 'run', '--', ...command], { encoding: 'utf8', timeout: LAUNCH_MAX_ms });
     },
