@@ -60,7 +60,7 @@ describe('probes answer under the launcher as on Linux 6.12', () => {
   for (const [name, list] of Object.entries(differences)) {
     testWithCompiler(name, async () => {
       const program = compile(here(`probes/${name}.c`), join(folder, name));
-      const { status, stdout, stderr } = await runNative([program]);
+      const { status, stdout, stderr } = await runNative([program], { cwd: folder });
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       const ours = byLabel(stdout);
       const recorded = readFileSync(here(`expected/${name}.txt`), 'latin1').replace(/^# .*\n/, '');

@@ -67,14 +67,14 @@ describe.skipIf(!hasFuse)('the end of a mount', () => {
     // Its output ends with the last process that has it.
     expect(await mounted.end('SIGKILL')).toBe('SIGKILL');
     expect(mounted.stderr).toMatch(/cat: .*: (Software caused connection abort|Transport endpoint is not connected)\n/);
-    expect(await mount([place, '--', 'ls', place])).toMatchObject({ status: 0, stdout: 'README\ndev\n' });
+    expect(await mount([place, '--', 'ls', place])).toMatchObject({ status: 0, stdout: 'README\ndev\nproc\nsys\n' });
   });
 
   test('with its command, whose exit status becomes its own', async () => {
     const place = emptyFolder();
     expect(await mount([place, '--board', LOOPBACK, '--', 'sh', '-c', `ls ${place}; exit 7`])).toEqual({
       status: 7,
-      stdout: 'README\ndev\n',
+      stdout: 'README\ndev\nproc\nsys\n',
       stderr: '',
     });
     expect(isMounted(place)).toBe(false);

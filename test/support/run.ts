@@ -12,6 +12,8 @@ export interface RunSettings {
   readonly options?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
+  /** Where the program starts; the project's folder when left out. */
+  readonly cwd?: string;
 }
 
 /** Starts a program and collects what it prints. @returns its end, and its pid */
@@ -20,7 +22,7 @@ export function start(
   args: readonly string[],
   settings: RunSettings = {},
 ): { readonly pid: number; readonly ended: Promise<Ended> } {
-  const child = spawn(command, args, { cwd: root, env: { ...process.env, ...settings.env }, stdio: 'pipe' });
+  const child = spawn(command, args, { cwd: settings.cwd ?? root, env: { ...process.env, ...settings.env }, stdio: 'pipe' });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (data: Buffer) => {

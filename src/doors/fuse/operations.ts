@@ -293,7 +293,7 @@ export function operations(requests: Requests) {
 
     statfs(numbered: string, done: Done) {
       const [number] = split(numbered);
-      requests.serve(number, { name: 'statfs', args: ['/'], begin: (task) => calls.statfs(task, AT_FDCWD, '/') }, (code, found) => {
+      requests.serve(number, { name: 'statfs', args: ['/'], begin: (task) => calls.statfs(task, '/') }, (code, found) => {
         if (found === undefined) done(-code);
         else done(0, { bsize: found.bsize, frsize: PAGE_SIZE, namemax: NAME_MAX });
       });
