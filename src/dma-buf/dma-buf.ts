@@ -15,13 +15,11 @@ import {
   type Vma,
   WaitQueue,
 } from '../kernel/index.ts';
+import type { DmaDirection } from '../memory/index.ts';
 import { addBufinfo } from './bufinfo.ts';
 import { dmaBufOperations } from './dma-buf-file.ts';
 import type { DmaFenceCallback } from './dma-fence.ts';
 import { DmaResv, usageToWaitFor } from './dma-resv.ts';
-
-/** Which way the CPU is about to move data, as `enum dma_data_direction`. */
-export type DmaDirection = 'to-device' | 'from-device' | 'bidirectional';
 
 /** What an exporter does, as `struct dma_buf_ops`. */
 export interface DmaBufOps<P = unknown> {

@@ -1,5 +1,5 @@
 /** Buffers that devices and programs share, and the fences that say when they may be used (drivers/dma-buf of Linux). */
-export { DmaBuf, type DmaBufExportInfo, type DmaBufOps, type DmaDirection, dmaBufFd, dmaBufGet, liveDmaBufs } from './dma-buf.ts';
+export { DmaBuf, type DmaBufExportInfo, type DmaBufOps, dmaBufFd, dmaBufGet, liveDmaBufs } from './dma-buf.ts';
 export {
   allocateFenceContexts,
   DmaFence,

@@ -1,6 +1,6 @@
 import type { Volume } from 'memfs';
 import { Leak, type Ledger, type MemoryProvider, System, type TraceLine } from '../kernel/index.ts';
-import { ArrayMemoryProvider, PhysicalMemory } from '../memory/index.ts';
+import { ArrayMemoryProvider, type CacheModel, cachesOf, PhysicalMemory, setCaches } from '../memory/index.ts';
 import { FileTree } from '../vfs/index.ts';
 import type { Board } from './board.ts';
 
@@ -51,7 +51,13 @@ export class Machine {
     this.system.ledger.stacks = options.stacks ?? false;
     this.tree.mountPseudo(this.system);
     this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
+    if (board.caches !== undefined) setCaches(this.system, board.caches(this));
     board.setUp(this);
+  }
+
+  /** What lies between memory, CPU caches and devices: the board's choice. */
+  get caches(): CacheModel {
+    return cachesOf(this.system);
   }
 
   /** Where the bytes of regular files are: the memfs volume. */
