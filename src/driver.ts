@@ -68,6 +68,7 @@ export {
 export type { Board, Machine } from './machine/index.ts';
 export {
   type CacheModel,
+  ContiguousRegion,
   cachesOf,
   coherentCaches,
   type DmaAttributes,
@@ -77,8 +78,10 @@ export {
   DmaMapping,
   type DmaRange,
   type DmaSegment,
+  KernelMapping,
   type PageRange,
   PhysicalMemory,
+  type RegionDescription,
 } from './memory/index.ts';
 export {
   type ConfigAttribute,
