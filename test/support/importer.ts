@@ -51,6 +51,7 @@ export class Importer {
   readonly device: DmaDevice;
   readonly dmabuf: DmaBuf<any>;
   readonly attachment: DmaBufAttachment<any>;
+  /** How often the memory moved away under a mapping. */
   moves = 0;
   #mapped: Mapped | undefined;
 
@@ -64,9 +65,10 @@ export class Importer {
     let made: Importer | undefined;
     const ops: DmaBufAttachOps = {
       moveNotify: () => {
-        if (made === undefined) return;
+        const mapped = made?.#mapped;
+        if (made === undefined || mapped === undefined || mapped.isStale) return;
         made.moves++;
-        if (made.#mapped !== undefined) made.#mapped.isStale = true;
+        mapped.isStale = true;
       },
     };
     const attachment = isDynamic ? yield* dmabuf.dynamicAttach(device, ops, undefined) : yield* dmabuf.attach(device);
