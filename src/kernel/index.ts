@@ -47,6 +47,7 @@ export { complete, settle } from './invoke.ts';
 export { type IoctlEntry, type IoctlHandler, ioctls, on, onRaw, type RawIoctlHandler } from './ioctl.ts';
 export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
 export { Log, type LogLine } from './log.ts';
+export { MemoryFileSystem } from './memory-file-system.ts';
 export type { MemoryObject, MemoryProvider, MemoryRange } from './memory-object.ts';
 export { Mutex } from './mutex.ts';
 export { kstrtobool, kstrtoint, kstrtoll, kstrtou8, kstrtou16, kstrtouint, kstrtoull, sysfsStreq } from './parse.ts';
