@@ -65,10 +65,7 @@ export class Importer {
     let made: Importer | undefined;
     const ops: DmaBufAttachOps = {
       moveNotify: () => {
-        const mapped = made?.#mapped;
-        if (made === undefined || mapped === undefined || mapped.isStale) return;
-        made.moves++;
-        mapped.isStale = true;
+        if (made?.isMapped === true) made.#memoryMoved();
       },
     };
     const attachment = isDynamic ? yield* dmabuf.dynamicAttach(device, ops, undefined) : yield* dmabuf.attach(device);
@@ -109,6 +106,12 @@ export class Importer {
     yield* this.#access(offset, bytes.length, (busAddress, done, count) =>
       this.device.write(busAddress, bytes.subarray(done, done + count)),
     );
+  }
+
+  #memoryMoved(): void {
+    const mapped = this.#mapped as Mapped;
+    if (!mapped.isStale) this.moves++;
+    mapped.isStale = true;
   }
 
   /** The device works while the lock is held, so that it has nothing under way when the memory moves. */
