@@ -69,7 +69,7 @@ function status(task: Task): string {
   const fields: readonly (readonly [string, string | number])[] = [
     ['Name', task.comm],
     ['Umask', task.fs.umask.toString(8).padStart(4, '0')],
-    ['State', scheduler.current === task ? 'R (running)' : 'S (sleeping)'],
+    ['State', scheduler.current?.pid === task.pid ? 'R (running)' : 'S (sleeping)'],
     ['Tgid', task.tgid],
     ['Ngid', 0],
     ['Pid', task.pid],
