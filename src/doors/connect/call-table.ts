@@ -137,9 +137,10 @@ export const MEMORY_CALLS = {
 
 export type MemoryCallName = keyof typeof MEMORY_CALLS;
 
+const table: Readonly<Record<string, readonly Check[]>> = { ...CALLS, ...MEMORY_CALLS };
+
 /** Whether a call may be made with these arguments: there is one of that name, and it takes such. */
 export function isCall(name: Value, args: Value): name is CallName | MemoryCallName {
-  const table: Readonly<Record<string, readonly Check[]>> = { ...CALLS, ...MEMORY_CALLS };
   if (typeof name !== 'string' || !Object.hasOwn(table, name) || !Array.isArray(args)) return false;
   const checks = table[name] as readonly Check[];
   return args.length <= checks.length && checks.every((check, index) => check(args[index]));
