@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type BootedMachine, boot } from '../../src/index.ts';
 import { hasCompiler } from '../support/compiler.ts';
-import { hasFuse, LOOPBACK, Mounted } from '../support/fuse.ts';
+import { hasFuse, Mounted } from '../support/fuse.ts';
 import loopback from '../support/loopback-board.ts';
-import { root } from '../support/paths.ts';
+import { LOOPBACK, root } from '../support/paths.ts';
 import { runNative } from '../support/run.ts';
 import { answer, DOORS, type Door, type DoorName, fsDoor, ROWS } from './table.ts';
 

@@ -1,6 +1,6 @@
-import { lstatSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { Refusal } from './program.ts';
 
 /** Bytes of a socket's path, without the zero at the end of `sun_path`. */
@@ -27,6 +27,8 @@ function silenceOf(path: string): Promise<string | undefined> {
 export async function takeSocket(given: string): Promise<string> {
   const path = resolve(given);
   if (Buffer.byteLength(path) > PATH_MAX) throw new Refusal(`${path} is too long for a socket: ${PATH_MAX} bytes at most`);
+  const folder = dirname(path);
+  if (!existsSync(folder)) throw new Refusal(`${folder} does not exist; make it: mkdir -p ${folder}`);
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return path;
   if (!found.isSocket()) throw new Refusal(`${given} is there already, and is no socket; choose another path`);
