@@ -16,12 +16,15 @@ function wholeNumber(text: string): number {
 
 const boardOption = () =>
   new Option('--board <name>', 'the machine: a name that "ioctopus boards" lists, or the path of a module').default('generic');
-const seedOption = () => new Option('--seed <number>', 'of every choice that the machine makes').argParser(wholeNumber).default(1);
+const seedOption = () =>
+  new Option('--seed <number>', 'decides what the machine leaves to chance: the same seed, the same choices')
+    .argParser(wholeNumber)
+    .default(1);
 const timeOption = () =>
   new Option('--time <mode>', 'how time passes: as on the host, or in jumps while all programs only wait')
     .choices(['real', 'warp'])
     .default('real');
-const straceOption = () => new Option('--strace', 'print each call on the machine, decoded, to standard error').default(false);
+const straceOption = () => new Option('--strace', 'print each call on the machine, decoded, to standard error');
 /** A machine that is served has been configured by its server. */
 const connectOption = (...others: string[]) =>
   new Option('--connect <socket>', 'join the machine that "ioctopus serve" serves there, instead of booting one').conflicts(others);
@@ -43,7 +46,8 @@ ioctopus COMMAND --help says more.`,
 
 program
   .command('run')
-  .description("run a program, unmodified, with the device nodes of a machine; the program's exit status becomes that of the command")
+  .summary('run a program with the device nodes of a machine')
+  .description('run a program, unmodified, so that it finds the device nodes of a machine at /dev; its exit status becomes ours')
   .addOption(boardOption())
   .addOption(seedOption())
   .addOption(timeOption())
@@ -67,7 +71,8 @@ A program that cannot be served (static, setuid, another C library) is refused w
 
 program
   .command('mount')
-  .description('show the file tree of a machine at a folder, for shell tools, until a signal or the end of a command')
+  .summary('show the file tree of a machine at a folder')
+  .description('show the file tree of a machine at a folder, for shell tools, until Ctrl-C or the end of a command')
   .addOption(boardOption())
   .addOption(seedOption())
   .addOption(straceOption())
@@ -88,7 +93,8 @@ Examples:
 
 program
   .command('serve')
-  .description('boot one machine for several programs, mounts and TypeScript programs, until a signal')
+  .summary('boot one machine for several programs and mounts')
+  .description('boot one machine for several programs, mounts and TypeScript programs, until Ctrl-C')
   .requiredOption('--socket <path>', 'where they join it: a Unix socket, which is made; only you, and root, may connect')
   .addOption(boardOption())
   .addOption(seedOption())
@@ -112,6 +118,7 @@ What one of them holds of the machine is released when it ends. When the server 
 
 program
   .command('ls')
+  .summary('list the device nodes of a machine')
   .description('list the device nodes of a machine: permissions, owner, device number, path, class or bus, driver')
   .addOption(boardOption())
   .addOption(connectOption('board'))
@@ -130,6 +137,7 @@ Examples:
 
 program
   .command('boards')
+  .summary('list the machines that there are by name')
   .description('list the machines that there are by name; a board of your own is the path of its module')
   .action(() => {
     for (const [name, make] of Object.entries(boards)) console.log(`${name}\t${make().description}`);
@@ -137,7 +145,8 @@ program
 
 program
   .command('doctor')
-  .description('say what on this machine would get in the way of native programs')
+  .summary('check what this host lacks')
+  .description('try what native programs and mounts need of this host, and say what is in the way and what to do about it')
   .action(() => {
     process.exitCode = doctor();
   });

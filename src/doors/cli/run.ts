@@ -14,7 +14,7 @@ import { assertServable, findProgram, Refusal } from './program.ts';
 export interface BootOptions {
   readonly board: string;
   readonly seed: number;
-  readonly strace: boolean;
+  readonly strace?: boolean;
 }
 
 export interface RunOptions extends BootOptions {
@@ -51,7 +51,7 @@ export function bootFor(addon: Addon, board: Board, options: BootOptions): { rea
     start_ns: now,
     bootTime_s: Math.round(Date.now() / 1000 - now / 1e9),
     memory: (ledger) => new SharedMemoryProvider(addon, ledger),
-    ...(options.strace ? { trace: printTrace } : {}),
+    ...(options.strace === true ? { trace: printTrace } : {}),
   });
   machine.system.findings.onFinding = (finding: Finding) => say(formatFinding(finding));
   machine.system.log.onLine = (line) => {

@@ -126,8 +126,7 @@ export class CallSession implements Session {
   }
 
   #makeThread(): Thread {
-    const { pid, comm, credentials, files, space, fs } = this.#main;
-    if (space === undefined) throw new Errno('ENOMEM');
-    return new Thread(new Task(this.#system, { pid, comm, credentials, files, memory: space, fs }));
+    const { pid, comm, credentials, files, space, memory, fs } = this.#main;
+    return new Thread(new Task(this.#system, { pid, comm, credentials, files, memory: space ?? memory, fs }));
   }
 }
