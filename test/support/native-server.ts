@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { generic } from '../../src/boards/index.ts';
 import { hostTime } from '../../src/doors/cli/run.ts';
 import { type Addon, loadAddon, PreloadServer, SharedMemoryProvider } from '../../src/doors/preload/index.ts';
@@ -111,6 +112,26 @@ export class NativeServer {
     this.server.close();
     this.#pacer.stop();
     this.machine.shutdown();
+  }
+}
+
+/** Runs a program on a machine of its own. @returns how it ended and all that it printed @throws Leak, BrokenRules */
+export async function runOn(
+  board: Board,
+  command: readonly string[],
+): Promise<Exit & { readonly stdout: string; readonly stderr: string }> {
+  const server = new NativeServer(board);
+  try {
+    const { child, ended } = server.start(command, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [stdout, stderr, exit] = await Promise.all([
+      text(child.stdout as NonNullable<typeof child.stdout>),
+      text(child.stderr as NonNullable<typeof child.stderr>),
+      ended,
+    ]);
+    await server.turn();
+    return { ...exit, stdout, stderr };
+  } finally {
+    server.close();
   }
 }
 

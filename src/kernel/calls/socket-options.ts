@@ -1,6 +1,7 @@
 /** net/socket.c: setsockopt(2) and getsockopt(2), with the options that are more than a number. */
 import { Errno, i32 } from '../../abi/index.ts';
 import {
+  BPF_MAXINSNS,
   NETLINK_LIST_MEMBERSHIPS,
   SO_ATTACH_FILTER,
   SO_GET_FILTER,
@@ -36,7 +37,7 @@ function* attachFilter(socket: NetlinkSocket, task: Task, address: number, lengt
   if (length !== sock_fprog.size) throw new Errno('EINVAL', 'a filter is given by a struct sock_fprog');
   const { len, filter } = yield* copyStructFromUser(task.memory, sock_fprog, address);
   assertFilterFree(socket);
-  if (filter === 0 || len === 0) throw new Errno('EINVAL', 'the filter is empty');
+  if (filter === 0 || len === 0 || len > BPF_MAXINSNS) throw new Errno('EINVAL', `the filter has ${len} instructions`);
   const bytes = yield* copyFromUser(task.memory, filter, len * sock_filter.size);
   const view = viewOf(bytes);
   const program = Array.from({ length: len }, (_, index) => sock_filter.decode(view, index * sock_filter.size));

@@ -97,7 +97,7 @@ static void drain(int fd)
 		;
 }
 
-/* Everything that recvmsg tells. */
+/* Everything that recvmsg tells. How long an event is in all depends on its number. */
 static void show_message(const char *label, int fd, size_t length, size_t control, int flags)
 {
 	char bytes[4096] = "";
@@ -117,7 +117,7 @@ static void show_message(const char *label, int fd, size_t length, size_t contro
 		say(label, n);
 		return;
 	}
-	printf("%s: %zd '%s' from family=%d pad=%d pid=%s groups=0x%x namelen=%u flags=0x%x controllen=%zu", label, n, bytes, from.nl_family,
+	printf("%s: %s%zd '%s' from family=%d pad=%d pid=%s groups=0x%x namelen=%u flags=0x%x controllen=%zu", label, n > 100 ? "over " : "", n > 100 ? 100 : n, bytes, from.nl_family,
 	       from.nl_pad, port(from.nl_pid), from.nl_groups, m.msg_namelen, m.msg_flags, (size_t)m.msg_controllen);
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); control && h; h = CMSG_NXTHDR(&m, h)) {
 		printf(" [level=%d type=%d len=%zu", h->cmsg_level, h->cmsg_type, (size_t)h->cmsg_len);
