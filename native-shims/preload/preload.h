@@ -93,6 +93,10 @@ bool emulated_at(int dirfd, const char *path, bool follow_last, char *out);
 const char *host_path(int dirfd, const char *path, bool follow_last, char *out);
 /* Whether an absolute path without links is emulated. */
 bool is_listed(const char *path);
+/* Whether an emulated path lies below an absolute path. */
+bool has_listed_below(const char *path);
+/* Whether a walk of all that is below a path can come to something emulated. */
+bool leads_to_ours(const char *path);
 /* Whether one of its parts is called as an emulated path ends. */
 bool has_listed_part(const char *path);
 /* The emulated name of that number directly in a folder, into NAME_MAX + 1 bytes. */
