@@ -155,6 +155,7 @@ enum io_op {
 	IO_SOCKET = 80, /* args: 0, domain, type, protocol */
 	IO_SOCKET_CALL, /* args: enum io_socket_call, then those of the call behind the descriptor */
 	IO_MESSAGE,     /* args: enum io_message, then those of the call behind the descriptor */
+	IO_OPEN_MERGED, /* args: flags; data: path of a file in /proc that tells of the host and the machine */
 };
 
 enum io_socket_call { IO_BIND, IO_CONNECT, IO_GETSOCKNAME, IO_GETPEERNAME, IO_LISTEN, IO_SETSOCKOPT, IO_GETSOCKOPT };

@@ -18,6 +18,7 @@ export {
   debugfsX64,
   type Value,
 } from './pseudo/debugfs-values.ts';
+export { devicesLines, fileSystemLines, miscLines } from './pseudo/proc-kernel.ts';
 export { type ProcDirectory, procfs } from './pseudo/procfs.ts';
 export { type ShowRecord, seqOperations, single } from './pseudo/seq-file.ts';
 export { registerSysctl, type Sysctl } from './pseudo/sysctl.ts';

@@ -80,6 +80,7 @@ export const IO_CHDIR = 76;
 export const IO_SOCKET = 80;
 export const IO_SOCKET_CALL = 81;
 export const IO_MESSAGE = 82;
+export const IO_OPEN_MERGED = 83;
 
 /** Which call of a family it is: enum io_splice, io_advise, io_setattr, io_xattr. */
 export const IO_SENDFILE = 0;
