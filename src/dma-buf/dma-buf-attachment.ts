@@ -110,15 +110,8 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
   }
 
   /** dma_buf_map_attachment_unlocked: the same, and takes the lock itself. */
-  *mapUnlocked(direction: DmaDirection): Kernel<SgTable> {
-    const { dmabuf } = this;
-    dmabuf.assertNotLocked('map_attachment_unlocked');
-    yield* dmabuf.resv.lock.lock();
-    try {
-      return yield* this.map(direction);
-    } finally {
-      dmabuf.resv.unlock();
-    }
+  mapUnlocked(direction: DmaDirection): Kernel<SgTable> {
+    return this.dmabuf.underLock('map_attachment_unlocked', () => this.map(direction));
   }
 
   /** dma_buf_unmap_attachment, under the reservation lock. A table that is kept stays mapped until the attachment ends. */
@@ -134,15 +127,8 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
   }
 
   /** dma_buf_unmap_attachment_unlocked. */
-  *unmapUnlocked(table: SgTable, direction: DmaDirection): Kernel<void> {
-    const { dmabuf } = this;
-    dmabuf.assertNotLocked('unmap_attachment_unlocked');
-    yield* dmabuf.resv.lock.lock();
-    try {
-      yield* this.unmap(table, direction);
-    } finally {
-      dmabuf.resv.unlock();
-    }
+  unmapUnlocked(table: SgTable, direction: DmaDirection): Kernel<void> {
+    return this.dmabuf.underLock('unmap_attachment_unlocked', () => this.unmap(table, direction));
   }
 
   /** The exporter's side of a table, for the core and for exporters. */
@@ -225,37 +211,32 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
 /** dma_buf_dynamic_attach. @param list the buffer's attachments, newest first */
 export function* attach<I>(list: DmaBufAttachment<any>[], attachment: DmaBufAttachment<I>): Kernel<DmaBufAttachment<I>> {
   const { dmabuf } = attachment;
-  const { ops, resv, system } = dmabuf;
-  dmabuf.assertNotLocked('attach');
-  yield* finish(ops.attach?.(dmabuf, attachment));
-  system.ledger.add(attachment);
-  yield* resv.lock.lock();
-  list.unshift(attachment);
-  let failure: { readonly error: unknown } | undefined;
+  yield* finish(dmabuf.ops.attach?.(dmabuf, attachment));
+  dmabuf.system.ledger.add(attachment);
   try {
-    yield* attachment.mapEarly();
+    yield* dmabuf.underLock('attach', function* () {
+      list.unshift(attachment);
+      yield* attachment.mapEarly();
+    });
   } catch (error) {
-    failure = { error };
+    yield* detach(list, attachment);
+    throw error;
   }
-  resv.unlock();
-  if (failure === undefined) return attachment;
-  yield* detach(list, attachment);
-  throw failure.error;
+  return attachment;
 }
 
 /** dma_buf_detach. */
 export function* detach(list: DmaBufAttachment<any>[], attachment: DmaBufAttachment<any>): Kernel<void> {
   const { dmabuf } = attachment;
-  const { ops, resv, system } = dmabuf;
-  dmabuf.assertNotLocked('detach');
+  const { ops, system } = dmabuf;
   if (!list.includes(attachment)) {
     system.findings.report('dma-buf-not-attached', `${attachment.describe()} was detached, but has ended`);
     return;
   }
-  yield* resv.lock.lock();
-  yield* attachment.dropCached();
-  list.splice(list.indexOf(attachment), 1);
-  resv.unlock();
+  yield* dmabuf.underLock('detach', function* () {
+    yield* attachment.dropCached();
+    list.splice(list.indexOf(attachment), 1);
+  });
   if (attachment.mapped > 0) system.findings.report('dma-buf-detached-mapped', `${attachment.describe()} ended with a mapping`);
   yield* finish(ops.detach?.(dmabuf, attachment));
   system.ledger.remove(attachment);

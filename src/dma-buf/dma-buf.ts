@@ -12,7 +12,7 @@ import {
   type Vma,
   WaitQueue,
 } from '../kernel/index.ts';
-import type { DmaDevice, DmaDirection } from '../memory/index.ts';
+import type { DmaDevice, DmaDirection, KernelMapping } from '../memory/index.ts';
 import { attach, DmaBufAttachment, detach } from './dma-buf-attachment.ts';
 import { dmaBufOperations } from './dma-buf-file.ts';
 import { DmaBufInode, dmaBufs } from './dma-buf-inode.ts';
@@ -124,13 +124,23 @@ export class DmaBuf<P = unknown> implements Tracked {
   }
 
   /** dma_buf_vmap, under the reservation lock: the buffer as kernel code sees it. @throws Errno EINVAL without such an operation */
-  vmap() {
+  vmap(): Kernel<KernelMapping> {
     return this.#vmap.map();
   }
 
   /** dma_buf_vunmap, under the reservation lock: once for each {@link vmap}, with what it gave. */
-  vunmap(...given: Parameters<Vmap['unmap']>) {
-    return this.#vmap.unmap(...given);
+  vunmap(mapping: KernelMapping): Kernel<void> {
+    return this.#vmap.unmap(mapping);
+  }
+
+  /** dma_buf_vmap_unlocked: takes the lock itself. */
+  vmapUnlocked(): Kernel<KernelMapping> {
+    return this.underLock('vmap_unlocked', () => this.vmap());
+  }
+
+  /** dma_buf_vunmap_unlocked. */
+  vunmapUnlocked(mapping: KernelMapping): Kernel<void> {
+    return this.underLock('vunmap_unlocked', () => this.vunmap(mapping));
   }
 
   /** dma_buf_begin_cpu_access: the exporter first, then the fences. @throws Errno what the exporter says, ERESTARTSYS */
@@ -191,6 +201,17 @@ export class DmaBuf<P = unknown> implements Tracked {
     for (const { device, mapped } of this.#attachments) {
       const use = mapped > 0 ? ', which has it mapped' : '';
       this.system.findings.report('dma-buf-released-attached', `${this.describe()} was released while attached to ${device.name}${use}`);
+    }
+  }
+
+  /** Runs code with the reservation lock held. @param what the caller was about to do, who must not hold it already */
+  *underLock<T>(what: string, work: () => Kernel<T>): Kernel<T> {
+    this.assertNotLocked(what);
+    yield* this.resv.lock.lock();
+    try {
+      return yield* work();
+    } finally {
+      this.resv.unlock();
     }
   }
 
