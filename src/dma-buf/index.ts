@@ -22,3 +22,4 @@ export {
 } from './dma-resv.ts';
 export { createSyncFile, fenceOfSyncFile } from './sync-file.ts';
 export { addSystemHeap } from './system-heap.ts';
+export { addUdmabuf } from './udmabuf.ts';

@@ -22,6 +22,12 @@ export interface MemoryRange {
   readonly length: number;
 }
 
+/** Memory that has a place in the machine's RAM. */
+export interface PhysicalRange extends MemoryRange {
+  /** Physical address of the first byte. */
+  readonly address: number;
+}
+
 /** Makes memory objects: the machine's door decides of what. */
 export interface MemoryProvider {
   /**

@@ -34,6 +34,7 @@ export class Machine {
 
   constructor(board: Board, options: MachineOptions = {}) {
     this.board = board;
+    this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
     const ledger = () => this.system.ledger;
     let tree: FileTree | undefined;
     this.system = new System({
@@ -42,7 +43,7 @@ export class Machine {
       start_ns: options.start_ns ?? 1e9,
       memory: options.memory?.(ledger) ?? new ArrayMemoryProvider(ledger),
       makeVfs: (system) => {
-        tree = new FileTree(system);
+        tree = new FileTree(system, this.ram);
         return tree;
       },
       ...(options.trace === undefined ? {} : { trace: options.trace }),
@@ -50,7 +51,6 @@ export class Machine {
     this.tree = tree as unknown as FileTree;
     this.system.ledger.stacks = options.stacks ?? false;
     this.tree.mountPseudo(this.system);
-    this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
     board.setUp(this);
   }
 
