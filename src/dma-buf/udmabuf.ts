@@ -22,7 +22,7 @@ import {
   type Memfd,
   on,
   onRaw,
-  type PhysicalRange,
+  type PageRange,
   type PinnedPages,
   type System,
   sliceRanges,
@@ -47,7 +47,7 @@ const POINTER_SIZE = 8;
 
 /** What stands behind a buffer. */
 class Udmabuf {
-  readonly ranges: readonly PhysicalRange[];
+  readonly ranges: readonly PageRange[];
   /** Whether a table for the device itself has been made, which the first begin_cpu_access does. */
   hasTable = false;
   readonly #pinned: readonly PinnedPages[];

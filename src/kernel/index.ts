@@ -49,7 +49,7 @@ export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
 export { Log, type LogLine } from './log.ts';
 export type { Memfd, PinnedPages, SealableFile } from './memfd.ts';
 export { MemoryFileSystem } from './memory-file-system.ts';
-export type { MemoryObject, MemoryProvider, MemoryRange, PhysicalRange } from './memory-object.ts';
+export type { MemoryObject, MemoryProvider, MemoryRange, PageRange } from './memory-object.ts';
 export { addModule, type IntegerParameter } from './module.ts';
 export { Mutex } from './mutex.ts';
 export { kstrtobool, kstrtoint, kstrtoll, kstrtou8, kstrtou16, kstrtouint, kstrtoull, sysfsStreq } from './parse.ts';

@@ -1,11 +1,11 @@
 /** linux/memfd.h: files whose pages drivers may pin, which are those of tmpfs and hugetlbfs. */
 import type { MaybeKernel } from './colour.ts';
-import type { PhysicalRange } from './memory-object.ts';
+import type { PageRange } from './memory-object.ts';
 
 /** Pages that stay where they are, with what is in them, whatever becomes of their file. */
 export interface PinnedPages {
   /** In order. Neighbours in memory that are neighbours in the file are one range. */
-  readonly ranges: readonly PhysicalRange[];
+  readonly ranges: readonly PageRange[];
   /** unpin_folios. */
   unpin(): void;
 }

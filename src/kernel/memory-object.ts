@@ -22,8 +22,8 @@ export interface MemoryRange {
   readonly length: number;
 }
 
-/** Memory that has a place in the machine's RAM. */
-export interface PhysicalRange extends MemoryRange {
+/** Physically contiguous memory and the bytes behind it: an entry of the page side of `struct sg_table`. */
+export interface PageRange extends MemoryRange {
   /** Physical address of the first byte. */
   readonly address: number;
 }

@@ -1,6 +1,6 @@
 import { Errno } from '../abi/index.ts';
 import { PAGE_SIZE } from '../abi/uapi/index.ts';
-import { Counted, type MemoryObject, type PhysicalRange, type PinnedPages } from '../kernel/index.ts';
+import { Counted, type MemoryObject, type PageRange, type PinnedPages } from '../kernel/index.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
 
 /** A page frame and the bytes it shows. Held by the cache that has it, and once for each pin. */
@@ -34,7 +34,7 @@ class Page extends Counted {
 export type PageSource = (first: number, count: number) => { readonly memory: MemoryObject; readonly offset: number };
 
 /** Neighbours that lie side by side in memory and in RAM, as one range. */
-function joined(pages: Iterable<Page>): PhysicalRange[] {
+function joined(pages: Iterable<Page>): PageRange[] {
   const ranges: { memory: MemoryObject; offset: number; address: number; length: number }[] = [];
   for (const { memory, offset, address } of pages) {
     const last = ranges.at(-1);
@@ -78,7 +78,7 @@ export class PageCache {
   }
 
   /** The pages from `first` up to, but not including, `end`; those that are missing are made. @throws Errno ENOMEM */
-  ranges(first: number, end: number): readonly PhysicalRange[] {
+  ranges(first: number, end: number): readonly PageRange[] {
     return joined(this.#all(first, end));
   }
 

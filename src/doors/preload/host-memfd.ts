@@ -1,6 +1,6 @@
 import { Errno, errno, errnoName } from '../../abi/index.ts';
 import { O_RDWR, PAGE_SIZE } from '../../abi/uapi/index.ts';
-import type { Memfd, PhysicalRange, PinnedPages, System } from '../../kernel/index.ts';
+import type { Memfd, PageRange, PinnedPages, System } from '../../kernel/index.ts';
 import { PageCache, type PhysicalMemory } from '../../memory/index.ts';
 import { type Addon, must } from './addon.ts';
 import { granted } from './exhausted.ts';
@@ -61,7 +61,7 @@ class PinnedFile {
       unpin();
       throw error;
     }
-    return { ranges: parts.flatMap(({ ranges }) => ranges as PhysicalRange[]), unpin };
+    return { ranges: parts.flatMap(({ ranges }) => ranges as PageRange[]), unpin };
   }
 
   #window(index: number): Window {
