@@ -76,7 +76,7 @@ export {
   type UserMemory,
 } from './user-memory.ts';
 export type { Base, FsContext, StatFs, Vfs } from './vfs.ts';
-export { type MappedFile, sliceRanges, Vma, type VmaKind } from './vma.ts';
+export { joinRanges, type MappedFile, sliceRanges, Vma, type VmaKind } from './vma.ts';
 export {
   ALL_KEYS,
   type QueuedWait,

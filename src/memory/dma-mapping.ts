@@ -1,4 +1,7 @@
 import type { PageRange, Tracked } from '../kernel/index.ts';
+
+export type { PageRange } from '../kernel/index.ts';
+
 import type { DmaDevice } from './dma-device.ts';
 import type { DmaDirection } from './dma-direction.ts';
 

@@ -81,7 +81,7 @@ class PinnedFile {
       },
     });
     ledger.add(memory);
-    const cache = new PageCache(this.#ram, (first) => ({ memory: memory.get(), offset: first * PAGE_SIZE - start }));
+    const cache = new PageCache(this.#ram, (first, count) => ({ memory: memory.get(), offset: first * PAGE_SIZE - start, count }));
     const window = { memory, cache };
     this.#windows.set(index, window);
     return window;

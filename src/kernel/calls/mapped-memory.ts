@@ -140,7 +140,8 @@ export function mremap(task: Task, address: number, oldLength: number, newLength
   if (from === 0 && first.vma?.shared !== true) throw new Errno('EINVAL', 'only shared memory can be mapped once more');
   if (keeps && first.vma !== undefined) throw new Errno('EINVAL', 'not for the mapping of a device');
   if (Math.min(from, length) > first.areaEnd - address) throw new Errno('EFAULT', 'more than one mapping');
-  if (length > from && first.vma !== undefined && first.vma.kind !== 'pages') throw new Errno('EFAULT', 'the mapping of a device cannot grow');
+  if (length > from && first.vma !== undefined && first.vma.kind !== 'pages')
+    throw new Errno('EFAULT', 'the mapping of a device cannot grow');
   if (!mayMove) throw new Errno('ENOMEM', 'there is no room behind it');
   return space.move(address, from, length, fixed ? to : undefined);
 }
