@@ -32,7 +32,6 @@ export const differences: Readonly<Record<string, readonly Difference[]>> = {
     { labels: /^vgem\./, why: 'needs /dev/dri/card0' },
     { labels: /^(heap|udmabuf|ro)\.(smaps_\w+|private_smaps|smaps)$/, why: '/proc/self/smaps tells of the real mapping' },
     { labels: /^heap\.faults$/, why: 'pages come when they are touched first; Linux maps all pages of a system buffer at once' },
-    { labels: /^udmabuf\.faults_after_populate$/, why: 'MAP_POPULATE works on the real mapping; Linux maps pages of a udmabuf one by one' },
   ],
   ioctls: [
     {

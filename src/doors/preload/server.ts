@@ -188,6 +188,8 @@ export class PreloadServer {
     const op = slot.uint(protocol.SLOT_OP);
     if (op === protocol.IO_IDENTIFY) this.#identify(slot);
     else if (op === protocol.IO_NOTE) this.#note(slot);
+    // Before a call is served, everything that has ended is taken note of.
+    else if (op === protocol.IO_SETTLE) slot.answer(0, undefined);
     else this.#call(slot, readRequest(slot));
   }
 

@@ -1,5 +1,5 @@
 import { Errno, errnoName } from '../../abi/index.ts';
-import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
+import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, MAP_POPULATE, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
 import { joinRanges, type Kernel, type MemoryRange, type UserMemory, type Vma } from '../../kernel/index.ts';
 import { must } from './addon.ts';
 import { SharedMemory } from './memory.ts';
@@ -106,8 +106,8 @@ export class RemoteMemory implements UserMemory {
     if (pieces.length === 0 || !pieces.every(({ memory }) => memory instanceof SharedMemory)) {
       throw new Errno('ENODEV', 'only shared memory can be mapped in a native program');
     }
-    // What a device shows is never locked: VM_SPECIAL.
-    const flags = vma.flags & ~MAP_LOCKED;
+    // What a device shows is never locked (VM_SPECIAL), and page frames come one by one.
+    const flags = vma.flags & ~(vma.kind === 'frames' ? MAP_LOCKED | MAP_POPULATE : MAP_LOCKED);
     const [first] = pieces as [MemoryRange, ...MemoryRange[]];
     if (pieces.length === 1 && vma.file.memory === first.memory) {
       return yield* this.#mapPiece(vma, { range: first, address: vma.hint, flags, holder: 0, joins: false });
