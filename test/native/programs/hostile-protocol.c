@@ -138,7 +138,7 @@ static int odd_file(void)
 	if (draw(6) == 0)
 		return dup(held_count ? held[draw((uint32_t)held_count)] : session.socket);
 	fd = memfd_create("odd", MFD_ALLOW_SEALING);
-	if (ftruncate(fd, 4096 * (off_t)draw(5) + draw(3)) == 0 && draw(4))
+	if (ftruncate(fd, 4096 * (off_t)(1 + draw(4)) - !draw(4)) == 0 && draw(4))
 		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | (draw(4) ? 0 : F_SEAL_WRITE));
 	if (draw(6) == 0)
 		fcntl(fd, F_SETLEASE, F_WRLCK);
@@ -150,7 +150,7 @@ static int odd_file(void)
 static void hand_over_memory(int index)
 {
 	struct io_slot *slot = &session.slots[index];
-	struct udmabuf_create c = { .offset = 4096 * draw(3), .size = 4096 * draw(4) };
+	struct udmabuf_create c = { .offset = draw(3) ? 0 : 4096 * draw(3), .size = 4096 * (draw(3) ? 1 : draw(4)) };
 	uint32_t tag = draw(8) ? (uint32_t)index : (uint32_t)some_slot();
 	int fd = odd_file();
 
