@@ -35,6 +35,8 @@ export class Machine {
 
   constructor(board: Board, options: MachineOptions = {}) {
     this.board = board;
+    this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
+    for (const region of board.regions ?? []) this.ram.addRegion(region);
     const ledger = () => this.system.ledger;
     let tree: FileTree | undefined;
     this.system = new System({
@@ -45,7 +47,7 @@ export class Machine {
       architecture: board.architecture ?? 'x86-64',
       memory: options.memory?.(ledger) ?? new ArrayMemoryProvider(ledger),
       makeVfs: (system) => {
-        tree = new FileTree(system);
+        tree = new FileTree(system, this.ram);
         return tree;
       },
       ...(options.trace === undefined ? {} : { trace: options.trace }),
@@ -54,8 +56,6 @@ export class Machine {
     this.system.ledger.stacks = options.stacks ?? false;
     this.tree.mountPseudo(this.system);
     irqs(this.system);
-    this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
-    for (const region of board.regions ?? []) this.ram.addRegion(region);
     if (board.caches !== undefined) setCaches(this.system, board.caches(this));
     board.setUp(this);
   }
