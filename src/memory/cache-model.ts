@@ -1,4 +1,4 @@
-import type { MemoryRange, System } from '../kernel/index.ts';
+import type { MemoryObject, MemoryRange, System } from '../kernel/index.ts';
 import type { DmaDevice } from './dma-device.ts';
 import type { DmaDirection } from './dma-direction.ts';
 
@@ -15,6 +15,22 @@ export interface CacheModel {
   syncForDevice(device: DmaDevice, range: MemoryRange, direction: DmaDirection): void;
   /** Unmapping and dma_sync_*_for_cpu: what the device wrote is made visible to the CPU. */
   syncForCpu(device: DmaDevice, range: MemoryRange, direction: DmaDirection): void;
+  /** Memory was mapped for a device; before the sync that belongs to it. */
+  mapped?(device: DmaDevice, range: MemoryRange): void;
+  /** It no longer is; after the sync that belongs to it. */
+  unmapped?(device: DmaDevice, range: MemoryRange): void;
+  /** A device writes back what its own cache has and empties it. */
+  flushDevice?(device: DmaDevice): void;
+  /** A device drops what its own cache has of memory. */
+  invalidateDevice?(device: DmaDevice): void;
+  /** The CPU is about to access memory, as DMA_BUF_IOCTL_SYNC START tells; after the syncs that belong to it. */
+  cpuAccessBegun?(memory: MemoryObject, direction: DmaDirection): void;
+  /** The CPU's access has ended; before the syncs that belong to it. */
+  cpuAccessEnded?(memory: MemoryObject, direction: DmaDirection): void;
+  /** The memory has got its use. @param label for people */
+  named?(memory: MemoryObject, label: string): void;
+  /** Its use ends. @param wasMapped whether programs had it mapped since a device last wrote */
+  retired?(memory: MemoryObject, wasMapped: boolean): void;
 }
 
 /** All devices snoop the CPU's caches: there is one memory, and nothing to sync. */

@@ -95,6 +95,7 @@ export class DmaDevice {
     const runs = pages.map((range, index) => ({ busAddress: busAddresses[index] as number, pages: range, mapping }));
     this.#mapped = [...this.#mapped, ...runs].sort((a, b) => a.busAddress - b.busAddress);
     for (const { length } of pages) this.#longest = Math.max(this.#longest, length);
+    for (const range of pages) this.#caches.mapped?.(this, range);
     if (attributes.skipCpuSync !== true) for (const range of pages) this.#caches.syncForDevice(this, range, direction);
     this.system.ledger.add(mapping);
     return mapping;
@@ -108,6 +109,7 @@ export class DmaDevice {
     mapping.isMapped = false;
     this.#mapped = this.#mapped.filter((run) => run.mapping !== mapping);
     if (attributes.skipCpuSync !== true) for (const range of mapping.pages) this.#caches.syncForCpu(this, range, direction);
+    for (const range of mapping.pages) this.#caches.unmapped?.(this, range);
     this.system.ledger.remove(mapping);
   }
 
@@ -151,6 +153,16 @@ export class DmaDevice {
       this.#caches.deviceWrite(this, range, bytes.subarray(done, done + range.length));
       done += range.length;
     }
+  }
+
+  /** Writes back what the device's own cache has, and empties it: to be done before its fence signals. */
+  flushCache(): void {
+    this.#caches.flushDevice?.(this);
+  }
+
+  /** Drops what the device's own cache has of memory: to be done before an operation that reads. */
+  invalidateCache(): void {
+    this.#caches.invalidateDevice?.(this);
   }
 
   #isOwn(mapping: DmaMapping, rule: string, what: string): boolean {
