@@ -51,6 +51,7 @@ export class Machine {
     this.system.ledger.stacks = options.stacks ?? false;
     this.tree.mountPseudo(this.system);
     this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
+    for (const region of board.regions ?? []) this.ram.addRegion(region);
     if (board.caches !== undefined) setCaches(this.system, board.caches(this));
     board.setUp(this);
   }
@@ -86,7 +87,7 @@ export class Machine {
     for (const task of tasks.all()) tasks.end(task, { code: 0 });
     scheduler.runReady();
     for (const run of this.#atShutdown.reverse()) run();
-    const used = this.ram.size - this.ram.freeBytes;
+    const used = this.ram.usedBytes;
     const heldByKernel = ledger.live().filter((thing) => !heldByPrograms.includes(thing));
     const left = [...lines, ...ledger.list(heldByKernel), ...(used === 0 ? [] : [`${used} bytes of RAM`])];
     if (left.length > 0) throw new Leak(left);

@@ -84,7 +84,7 @@ export class DmaDevice {
   }
 
   /**
-   * dma_map_sgtable: lets the device access memory. Neighbours whose bus addresses are adjacent become one segment, as long as it
+   * dma_map_sgtable: lets the device access memory, which stays until it is unmapped. Neighbours whose bus addresses are adjacent become one segment, as long as it
    * does not become longer than {@link maxSegmentSize}.
    *
    * @throws Errno EIO when the device cannot reach all of it: beyond its mask, or in no range of its bus; nothing is mapped then
@@ -97,6 +97,7 @@ export class DmaDevice {
     for (const { length } of pages) this.#longest = Math.max(this.#longest, length);
     for (const range of pages) this.#caches.mapped?.(this, range);
     if (attributes.skipCpuSync !== true) for (const range of pages) this.#caches.syncForDevice(this, range, direction);
+    for (const { memory } of pages) memory.get();
     this.system.ledger.add(mapping);
     return mapping;
   }
@@ -110,6 +111,7 @@ export class DmaDevice {
     this.#mapped = this.#mapped.filter((run) => run.mapping !== mapping);
     if (attributes.skipCpuSync !== true) for (const range of mapping.pages) this.#caches.syncForCpu(this, range, direction);
     for (const range of mapping.pages) this.#caches.unmapped?.(this, range);
+    for (const { memory } of mapping.pages) memory.put();
     this.system.ledger.remove(mapping);
   }
 

@@ -53,11 +53,17 @@ export function lineDiffers(a: View, b: View, line: number, size: number): boole
   return wordsDiffer(a.words, b.words, line * words, (line + 1) * words);
 }
 
-/** The next line from `line` on of which this holds, or `end`. */
-function seek(a: View, b: View, line: number, end: number, size: number, differs: boolean): number {
-  const words = size / 4;
-  let at = line;
-  while (at < end && wordsDiffer(a.words, b.words, at * words, (at + 1) * words) !== differs) at++;
+/** The next line that differs from word `at` on, as its first word, or `end`. @param words of a line */
+function nextDifference(a: Int32Array, b: Int32Array, from: number, end: number, words: number): number {
+  let at = from;
+  while (at < end && !wordsDiffer(a, b, at, at + words)) at += words;
+  return at;
+}
+
+/** The next line that does not. */
+function nextAgreement(a: Int32Array, b: Int32Array, from: number, end: number, words: number): number {
+  let at = from;
+  while (at < end && wordsDiffer(a, b, at, at + words)) at += words;
   return at;
 }
 
@@ -67,27 +73,34 @@ function seek(a: View, b: View, line: number, end: number, size: number, differs
  * @param size of a line in bytes: 32, 64, 128 and so on up to 4096
  */
 export function eachDifference(a: View, b: View, { first, end }: Lines, size: number, found: (lines: Lines) => void): void {
-  const chunk = CHUNK / size;
-  for (let from = first; from < end; from += chunk) {
-    const to = Math.min(from + chunk, end);
-    if (a.bytes.compare(b.bytes, from * size, to * size, from * size, to * size) === 0) continue;
-    for (let at = seek(a, b, from, to, size, true); at < to; ) {
-      const clean = seek(a, b, at, to, size, false);
-      found({ first: at, end: clean });
-      at = seek(a, b, clean, to, size, true);
+  const words = size / 4;
+  for (let from = first * size; from < end * size; from += CHUNK) {
+    const to = Math.min(from + CHUNK, end * size);
+    if (a.bytes.compare(b.bytes, from, to, from, to) === 0) continue;
+    for (let at = nextDifference(a.words, b.words, from / 4, to / 4, words); at < to / 4; ) {
+      const after = nextAgreement(a.words, b.words, at, to / 4, words);
+      found({ first: at / words, end: after / words });
+      at = nextDifference(a.words, b.words, after, to / 4, words);
     }
   }
 }
 
 /** The same for runs of lines that do not differ. */
 export function eachAgreement(a: View, b: View, { first, end }: Lines, size: number, found: (lines: Lines) => void): void {
-  for (let at = seek(a, b, first, end, size, false); at < end; ) {
-    const other = seek(a, b, at, end, size, true);
-    found({ first: at, end: other });
-    at = seek(a, b, other, end, size, false);
+  const words = size / 4;
+  for (let at = nextAgreement(a.words, b.words, first * words, end * words, words); at < end * words; ) {
+    const after = nextDifference(a.words, b.words, at, end * words, words);
+    found({ first: at / words, end: after / words });
+    at = nextAgreement(a.words, b.words, after, end * words, words);
   }
 }
 
+/** Up to how many words a loop beats a call. */
+const LOOP_WORDS_MAX = 256;
+
 export function copyLines(from: View, to: View, { first, end }: Lines, size: number): void {
-  from.bytes.copy(to.bytes, first * size, first * size, end * size);
+  const begin = (first * size) / 4;
+  const words = ((end - first) * size) / 4;
+  if (words > LOOP_WORDS_MAX) to.words.set(from.words.subarray(begin, begin + words), begin);
+  else for (let at = begin; at < begin + words; at++) to.words[at] = from.words[at] as number;
 }
