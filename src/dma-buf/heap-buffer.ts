@@ -1,5 +1,6 @@
 import type { MemoryObject, System, Vma } from '../kernel/index.ts';
 import { type DmaDevice, type DmaMapping, KernelMapping, type PageRange } from '../memory/index.ts';
+import { coherencyOf } from './coherency-mode.ts';
 import { DmaBuf } from './dma-buf.ts';
 import type { DmaBufOps } from './dma-buf-ops.ts';
 
@@ -51,6 +52,16 @@ export const heapOperations = {
 
   endCpuAccess(dmabuf, direction) {
     for (const { device, mapping } of dmabuf.private.attachments) if (mapping !== undefined) device.syncSgForDevice(mapping, direction);
+  },
+
+  beginAccess(attachment, table, direction) {
+    const mapping = attachment.mappingOf(table);
+    if (mapping !== undefined) attachment.device.syncSgForDevice(mapping, direction);
+  },
+
+  endAccess(attachment, table, direction) {
+    const mapping = attachment.mappingOf(table);
+    if (mapping !== undefined) attachment.device.syncSgForCpu(mapping, direction);
   },
 
   vmap: ({ private: { memory }, size }) => new KernelMapping([{ memory, offset: 0, length: size }]),
@@ -109,7 +120,8 @@ export function exportHeapBuffer<T extends HeapPiece>(
       offset += piece.length;
     }
     const buffer: HeapBuffer = { pages, memory, free: found.free, attachments: new Set() };
-    return new DmaBuf(system, { exporterName: name, ops, size, flags, private: buffer, memory });
+    const coherency = coherencyOf(system).deviceAccess ? 'dma-api' : 'default';
+    return new DmaBuf(system, { exporterName: name, ops, size, flags, private: buffer, memory, coherency });
   } catch (error) {
     found.free();
     memory?.put();

@@ -23,12 +23,14 @@ export interface CacheModel {
   flushDevice?(device: DmaDevice): void;
   /** A device drops what its own cache has of memory. */
   invalidateDevice?(device: DmaDevice): void;
+  /** Lines that a device has written and only it sees. */
+  unflushedLines?(device: DmaDevice): number;
   /** The CPU is about to access memory, as DMA_BUF_IOCTL_SYNC START tells; after the syncs that belong to it. */
   cpuAccessBegun?(memory: MemoryObject, direction: DmaDirection): void;
   /** The CPU's access has ended; before the syncs that belong to it. */
   cpuAccessEnded?(memory: MemoryObject, direction: DmaDirection): void;
   /** The memory has got its use. @param label for people */
-  named?(memory: MemoryObject, label: string): void;
+  named?(memory: MemoryObject, label: () => string): void;
   /** Its use ends. @param wasMapped whether programs had it mapped since a device last wrote */
   retired?(memory: MemoryObject, wasMapped: boolean): void;
 }

@@ -137,6 +137,7 @@ export class DmaDevice {
         return bytes.fill(0xff, done);
       }
       const range = this.#part(run, busAddress + done, length - done);
+      run.mapping.onAccess?.('reads');
       this.#caches.deviceRead(this, range, bytes.subarray(done, done + range.length));
       done += range.length;
     }
@@ -152,6 +153,7 @@ export class DmaDevice {
         return;
       }
       const range = this.#part(run, busAddress + done, bytes.length - done);
+      run.mapping.onAccess?.('writes');
       this.#caches.deviceWrite(this, range, bytes.subarray(done, done + range.length));
       done += range.length;
     }
@@ -165,6 +167,11 @@ export class DmaDevice {
   /** Drops what the device's own cache has of memory: to be done before an operation that reads. */
   invalidateCache(): void {
     this.#caches.invalidateDevice?.(this);
+  }
+
+  /** Lines of its own cache that the device has written and not flushed. */
+  get unflushedLines(): number {
+    return this.#caches.unflushedLines?.(this) ?? 0;
   }
 
   #isOwn(mapping: DmaMapping, rule: string, what: string): boolean {

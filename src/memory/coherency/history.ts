@@ -29,7 +29,7 @@ function lastOf(writes: readonly Write[], line: number): Write | undefined {
 export class History {
   readonly #system: System;
   /** What the memory belongs to, for people. */
-  label: string;
+  label: () => string;
   /** By devices, to memory. */
   #writes: Write[] = [];
   /** By devices, to the CPU's cache, since it was last reconciled. */
@@ -40,7 +40,7 @@ export class History {
   /** CPU accesses begun and not ended, by whoever. */
   openAccesses = 0;
 
-  constructor(system: System, label: string) {
+  constructor(system: System, label: () => string) {
     this.#system = system;
     this.label = label;
   }

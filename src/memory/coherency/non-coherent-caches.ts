@@ -50,7 +50,7 @@ export class NonCoherentCaches implements CacheModel {
   readonly #loses: (() => boolean) | undefined;
   readonly #modelled = new WeakMap<MemoryObject, Modelled>();
   readonly #uncached = new WeakSet<MemoryObject>();
-  readonly #labels = new WeakMap<MemoryObject, string>();
+  readonly #labels = new WeakMap<MemoryObject, () => string>();
   readonly #privateCaches = new Map<DmaDevice, PrivateCache>();
 
   constructor(system: System, options: NonCoherentOptions = {}) {
@@ -133,7 +133,7 @@ export class NonCoherentCaches implements CacheModel {
     history.ended();
   }
 
-  named(memory: MemoryObject, label: string): void {
+  named(memory: MemoryObject, label: () => string): void {
     this.#labels.set(memory, label);
     const modelled = this.#modelled.get(memory);
     if (modelled !== undefined) modelled.history.label = label;
@@ -197,7 +197,7 @@ export class NonCoherentCaches implements CacheModel {
     const known = this.#modelled.get(memory);
     if (known !== undefined || this.#uncached.has(memory)) return known;
     const cached = new CachedMemory(memory, this.#lineSize);
-    const history = new History(this.#system, this.#labels.get(memory) ?? `memory of ${memory.size} bytes`);
+    const history = new History(this.#system, this.#labels.get(memory) ?? (() => `memory of ${memory.size} bytes`));
     const reporter = new Reporter(this.#system, this.#reports, this.#lineSize, history);
     cached.onOverwrite = ({ first, end }) => {
       const trouble = new Trouble();

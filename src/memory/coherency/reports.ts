@@ -77,7 +77,7 @@ export class Reporter {
   privateLost(device: string, lines: number): void {
     this.#report(
       'coherency-unflushed',
-      `${device} did not flush ${lines} lines of its own cache before ${this.#history.label} was unmapped`,
+      `${device} did not flush ${lines} lines of its own cache before ${this.#history.label()} was unmapped`,
     );
   }
 
@@ -93,7 +93,7 @@ export class Reporter {
 
   #where({ first, count }: Trouble): string {
     const more = count === 1 ? '' : ` (and ${count - 1} more)`;
-    return `line ${first}${more} at offset 0x${(first * this.#lineSize).toString(16)} of ${this.#history.label}`;
+    return `line ${first}${more} at offset 0x${(first * this.#lineSize).toString(16)} of ${this.#history.label()}`;
   }
 
   #say(rule: string, party: string, trouble: Trouble, text: (where: string) => string): void {
