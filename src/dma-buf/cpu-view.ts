@@ -25,6 +25,10 @@ export class CpuView {
     this.#caches.cpuAccessEnded?.(this.#memory, direction);
   }
 
+  detached(): void {
+    this.#caches.detached?.(this.#memory, this.isMapped);
+  }
+
   retired(): void {
     this.#caches.retired?.(this.#memory, this.isMapped);
   }

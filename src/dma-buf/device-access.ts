@@ -13,6 +13,8 @@ import type { DmaFence } from './dma-fence.ts';
 /** Accesses that have begun and not ended. */
 export class DeviceAccesses {
   readonly #attachment: DmaBufAttachment<any>;
+  /** Tables that were accessed without a bracket, since one began. */
+  readonly #missed = new Set<SgTable>();
   readonly #open: { readonly table: SgTable; readonly direction: DmaDirection }[] = [];
 
   constructor(attachment: DmaBufAttachment<any>) {
@@ -26,6 +28,7 @@ export class DeviceAccesses {
 
   began(table: SgTable, direction: DmaDirection): void {
     this.#open.push({ table, direction });
+    this.#missed.delete(table);
   }
 
   /** C9. */
@@ -43,9 +46,11 @@ export class DeviceAccesses {
     return dmabuf.coherency === 'dma-api' || (isMemory && device.allocatesInCpu);
   }
 
-  /** C1: the device has accessed memory. */
+  /** C1: the device accesses memory. */
   accessed(table: SgTable, what: string): void {
-    if (this.count(table) === 0) this.report('device-access-missing', `${this.#attachment.device.name} ${what} without begin_access`);
+    if (this.count(table) > 0 || this.#missed.has(table)) return;
+    this.#missed.add(table);
+    this.report('device-access-missing', `${this.#attachment.device.name} ${what} without begin_access`);
   }
 
   /** C9: something ends that accesses need. */

@@ -267,4 +267,5 @@ export function* detach(list: DmaBufAttachment<any>[], attachment: DmaBufAttachm
   if (attachment.mapped > 0) system.findings.report('dma-buf-detached-mapped', `${attachment.describe()} ended with a mapping`);
   yield* finish(ops.detach?.(dmabuf, attachment));
   system.ledger.remove(attachment);
+  dmabuf.cpuView?.detached();
 }

@@ -52,7 +52,8 @@ export class DmaBuf<P = unknown> implements Tracked {
   readonly pollIn: PollSlot = { callback: undefined };
   readonly pollOut: PollSlot = { callback: undefined };
   readonly #ownsResv: boolean;
-  readonly #cpuView: CpuView | undefined;
+  /** Where caches are not coherent. */
+  readonly cpuView: CpuView | undefined;
   /** Newest first. Changed under the reservation lock. */
   readonly #attachments: DmaBufAttachment<any>[] = [];
   readonly #vmap = new Vmap(this);
@@ -71,7 +72,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     this.size = info.size;
     this.private = info.private;
     this.coherency = info.coherency ?? 'default';
-    this.#cpuView = info.memory === undefined ? undefined : cpuViewOf(system, info.memory);
+    this.cpuView = info.memory === undefined ? undefined : cpuViewOf(system, info.memory);
     const inode = new DmaBufInode(all, all.nextIno(), info.size, system.scheduler.current);
     const label = `dma-buf ${inode.ino} (${info.exporterName})`;
     this.polled = new WaitQueue(`the fences of ${label}`);
@@ -87,7 +88,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     });
     all.add(this);
     system.ledger.add(this);
-    this.#cpuView?.named(() => this.describe());
+    this.cpuView?.named(() => this.describe());
   }
 
   /** get_dma_buf. */
@@ -147,7 +148,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     const begun = this.ops.beginCpuAccess?.(this, direction);
     const usage = usageToWaitFor(direction !== 'from-device');
     if (!isKernel(begun as MaybeKernel<void>) && this.resv.testSignaled(usage)) {
-      this.#cpuView?.begun(direction);
+      this.cpuView?.begun(direction);
       return 0;
     }
     return this.#waitAfter(begun, usage, direction);
@@ -155,7 +156,7 @@ export class DmaBuf<P = unknown> implements Tracked {
 
   *#waitAfter(begun: MaybeKernel<void>, usage: 0 | 1 | 2 | 3, direction: DmaDirection): Kernel<number> {
     yield* finish(begun);
-    this.#cpuView?.begun(direction);
+    this.cpuView?.begun(direction);
     yield* this.resv.wait(usage);
     return 0;
   }
@@ -163,7 +164,7 @@ export class DmaBuf<P = unknown> implements Tracked {
   /** dma_buf_end_cpu_access. @throws Errno what the exporter says */
   endCpuAccess(direction: DmaDirection): MaybeKernel<number> {
     this.assertNotLocked('end_cpu_access');
-    this.#cpuView?.ended(direction);
+    this.cpuView?.ended(direction);
     const ended = this.ops.endCpuAccess?.(this, direction);
     return isKernel(ended as MaybeKernel<void>) ? this.#ended(ended as Kernel<void>) : 0;
   }
@@ -181,7 +182,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     if (vma.offset < 0 || vma.offset / PAGE_SIZE + vma.length / PAGE_SIZE > pages) {
       throw new Errno('EINVAL', `offset ${vma.offset} and length ${vma.length} reach beyond the ${pages} pages of the buffer`);
     }
-    if (this.#cpuView !== undefined) this.#cpuView.isMapped = true;
+    if (this.cpuView !== undefined) this.cpuView.isMapped = true;
     return this.ops.mmap(this, vma);
   }
 
@@ -190,7 +191,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     dmaBufs(this.system).remove(this);
     this.system.ledger.remove(this);
     this.#vmap.assertGone();
-    this.#cpuView?.retired();
+    this.cpuView?.retired();
     const released = this.ops.release(this);
     if (isKernel(released as MaybeKernel<void>)) return this.#finishAfter(released as Kernel<void>);
     this.#finish();

@@ -26,4 +26,4 @@ export {
 } from './dma-resv.ts';
 export { addCmaHeap, addReservedHeap } from './region-heap.ts';
 export { createSyncFile, fenceOfSyncFile } from './sync-file.ts';
-export { addSystemHeap } from './system-heap.ts';
+export { addSystemHeap, addUncachedHeap } from './system-heap.ts';

@@ -17,8 +17,8 @@ export interface CacheModel {
   syncForCpu(device: DmaDevice, range: MemoryRange, direction: DmaDirection): void;
   /** Memory was mapped for a device; before the sync that belongs to it. */
   mapped?(device: DmaDevice, range: MemoryRange): void;
-  /** It no longer is; after the sync that belongs to it. */
-  unmapped?(device: DmaDevice, range: MemoryRange): void;
+  /** It is about to be unmapped; before the sync that belongs to it. */
+  unmapping?(device: DmaDevice, range: MemoryRange): void;
   /** A device writes back what its own cache has and empties it. */
   flushDevice?(device: DmaDevice): void;
   /** A device drops what its own cache has of memory. */
@@ -29,9 +29,13 @@ export interface CacheModel {
   cpuAccessBegun?(memory: MemoryObject, direction: DmaDirection): void;
   /** The CPU's access has ended; before the syncs that belong to it. */
   cpuAccessEnded?(memory: MemoryObject, direction: DmaDirection): void;
+  /** The CPU maps memory uncached or write-combined: it has no lines of it. To be said before a device comes. */
+  setUncached?(memory: MemoryObject): void;
   /** The memory has got its use. @param label for people */
   named?(memory: MemoryObject, label: () => string): void;
-  /** Its use ends. @param wasMapped whether programs had it mapped since a device last wrote */
+  /** A device was taken from a buffer for good. @param wasMapped whether programs ever had the buffer mapped */
+  detached?(memory: MemoryObject, wasMapped: boolean): void;
+  /** Its use ends. @param wasMapped as of {@link detached} */
   retired?(memory: MemoryObject, wasMapped: boolean): void;
 }
 

@@ -109,8 +109,8 @@ export class DmaDevice {
       this.system.findings.report('dma-direction', `${mapping.describe()}, was unmapped as ${direction}`);
     mapping.isMapped = false;
     this.#mapped = this.#mapped.filter((run) => run.mapping !== mapping);
+    for (const range of mapping.pages) this.#caches.unmapping?.(this, range);
     if (attributes.skipCpuSync !== true) for (const range of mapping.pages) this.#caches.syncForCpu(this, range, direction);
-    for (const range of mapping.pages) this.#caches.unmapped?.(this, range);
     for (const { memory } of mapping.pages) memory.put();
     this.system.ledger.remove(mapping);
   }

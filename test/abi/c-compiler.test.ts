@@ -9,6 +9,7 @@ import * as eventpoll from '../../src/abi/uapi/eventpoll.ts';
 import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
+import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
 import * as poll from '../../src/abi/uapi/poll.ts';
@@ -49,6 +50,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
+  [dmaTest, ['ioctopus/dma-test.h']],
   [limits, ['linux/limits.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
   [poll, ['poll.h']],
@@ -120,7 +122,7 @@ ${expressions.map(([label, c]) => `\tprintf("%s\\t%lld\\n", ${JSON.stringify(lab
 }
 `,
   );
-  const program = compile(source, join(folder, name), '-Wno-type-limits', `-I${root}/native-shims`);
+  const program = compile(source, join(folder, name), '-Wno-type-limits', `-I${root}/native-shims`, `-I${root}/native-shims/include`);
   const { stdout } = spawnSync(program, { encoding: 'utf8' });
   return new Map(
     stdout

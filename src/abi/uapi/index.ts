@@ -5,6 +5,7 @@ export * from './eventpoll.ts';
 export * from './fcntl.ts';
 export * from './file.ts';
 export * from './fs.ts';
+export * from './ioctopus-dma-test.ts';
 export * from './limits.ts';
 export * from './mman.ts';
 export * from './mount.ts';

@@ -98,6 +98,11 @@ export class History {
     return who === undefined ? 'the CPU' : `the CPU after t=${formatTime(at_ns as number)} (${who})`;
   }
 
+  /** The call in progress, and the time. */
+  get moment(): string {
+    return `${this.#caller} at t=${this.#system.now()}`;
+  }
+
   get #caller(): string {
     return this.#system.scheduler.current?.signature ?? 'the kernel';
   }

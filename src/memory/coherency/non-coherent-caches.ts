@@ -33,6 +33,8 @@ interface Modelled {
   /** For how many devices it is mapped, counted by runs. */
   mappings: number;
   eviction: ScheduledEvent | undefined;
+  /** Lines that the CPU had not seen when the last mapping went, and in which call that was. */
+  unsynced: { readonly moment: string; readonly lines: Trouble } | undefined;
 }
 
 /**
@@ -61,7 +63,6 @@ export class NonCoherentCaches implements CacheModel {
     this.#loses = makeEvictor(options.eviction ?? 'off', this.#random);
   }
 
-  /** The CPU maps this memory uncached or write-combined: it has no lines of it. To be said before a device comes. */
   setUncached(memory: MemoryObject): void {
     this.#uncached.add(memory);
   }
@@ -99,11 +100,12 @@ export class NonCoherentCaches implements CacheModel {
     if (modelled !== undefined) modelled.mappings++;
   }
 
-  unmapped(device: DmaDevice, { memory }: MemoryRange): void {
+  unmapping(device: DmaDevice, { memory }: MemoryRange): void {
     const lost = this.#privateCaches.get(device)?.forget(memory) ?? 0;
     if (lost > 0) this.#model(memory)?.reporter.privateLost(device.name, lost);
     const modelled = this.#modelled.get(memory);
     if (modelled === undefined || modelled.mappings === 0 || --modelled.mappings > 0) return;
+    modelled.unsynced = { moment: modelled.history.moment, lines: this.#staleIn(modelled) };
     modelled.eviction?.cancel();
     modelled.eviction = undefined;
   }
@@ -128,8 +130,8 @@ export class NonCoherentCaches implements CacheModel {
   cpuAccessEnded(memory: MemoryObject, direction: DmaDirection): void {
     const modelled = this.#modelled.get(memory);
     if (modelled === undefined) return;
-    const { cached, history, reporter, all } = modelled;
-    if (direction !== 'to-device' && history.openAccesses === 0) reporter.staleView(this.#staleIn(cached, all));
+    const { history, reporter } = modelled;
+    if (direction !== 'to-device' && history.openAccesses === 0) reporter.staleView(this.#staleIn(modelled));
     history.ended();
   }
 
@@ -139,9 +141,20 @@ export class NonCoherentCaches implements CacheModel {
     if (modelled !== undefined) modelled.history.label = label;
   }
 
+  /**
+   * Whoever maps a buffer for each transfer unmaps it when the device is done, and so syncs it. One who unmaps it only now, in the same
+   * call, kept it mapped, and left syncing to those who look.
+   */
+  detached(memory: MemoryObject, wasMapped: boolean): void {
+    const modelled = wasMapped ? this.#modelled.get(memory) : undefined;
+    if (modelled === undefined) return;
+    const { unsynced, history, reporter } = modelled;
+    if (unsynced?.moment === history.moment) reporter.warn(unsynced.lines);
+  }
+
   retired(memory: MemoryObject, wasMapped: boolean): void {
     const modelled = wasMapped ? this.#modelled.get(memory) : undefined;
-    modelled?.reporter.warn(this.#staleIn(modelled.cached, modelled.all));
+    if (modelled !== undefined) modelled.reporter.warn(this.#staleIn(modelled));
   }
 
   /** What is in memory, apart from what any cache has of it. For tests and tools. */
@@ -186,9 +199,9 @@ export class NonCoherentCaches implements CacheModel {
     this.#loseLines(modelled);
   }
 
-  #staleIn(cached: CachedMemory, within: Lines): Trouble {
+  #staleIn({ cached, all }: Modelled): Trouble {
     const trouble = new Trouble();
-    cached.eachStale(within, (lines) => trouble.add(lines));
+    cached.eachStale(all, (lines) => trouble.add(lines));
     return trouble;
   }
 
@@ -204,7 +217,15 @@ export class NonCoherentCaches implements CacheModel {
       for (let line = first; line < end; line++) if (!history.beganSinceWrite(line)) trouble.add({ first: line, end: line + 1 });
       reporter.overwritten(trouble);
     };
-    const modelled = { cached, history, reporter, all: cached.linesOf(0, memory.size), mappings: 0, eviction: undefined };
+    const modelled = {
+      cached,
+      history,
+      reporter,
+      all: cached.linesOf(0, memory.size),
+      mappings: 0,
+      eviction: undefined,
+      unsynced: undefined,
+    };
     this.#modelled.set(memory, modelled);
     return modelled;
   }
