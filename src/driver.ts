@@ -1,8 +1,9 @@
 /** What drivers, hardware models and boards are written with: `import { ... } from 'ioctopus/driver'`. */
 export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
-export { generic } from './boards/index.ts';
+export { generic, noncoherent } from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export * from './irq/index.ts';
 export {
   type Attribute,
   type AttributeGroup,
@@ -68,6 +69,7 @@ export {
 export type { Board, Machine } from './machine/index.ts';
 export {
   type CacheModel,
+  ContiguousRegion,
   cachesOf,
   coherentCaches,
   type DmaAttributes,
@@ -77,41 +79,20 @@ export {
   DmaMapping,
   type DmaRange,
   type DmaSegment,
+  KernelMapping,
+  NonCoherentCaches,
+  type NonCoherentOptions,
   type PageRange,
   PhysicalMemory,
+  type RegionDescription,
 } from './memory/index.ts';
 export {
-  type ConfigAttribute,
-  ConfigGroup,
-  ConfigItem,
-  type ConfigItemType,
-  ConfigSubsystem,
-  type DebugfsDirectory,
   Directory,
-  debugfs,
-  debugfsBlob,
-  debugfsBool,
-  debugfsU8,
-  debugfsU16,
-  debugfsU32,
-  debugfsU64,
-  debugfsX8,
-  debugfsX16,
-  debugfsX32,
-  debugfsX64,
   directoryOperations,
   type FileSystemType,
   type MountRequest,
-  type ProcDirectory,
-  procfs,
   registerFileSystem,
-  registerSubsystem,
-  registerSysctl,
-  type ShowRecord,
   Symlink,
-  type Sysctl,
-  seqOperations,
-  single,
   TreeInode,
-  type Value,
 } from './vfs/index.ts';
+export * from './vfs/pseudo/index.ts';

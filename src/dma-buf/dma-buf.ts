@@ -204,8 +204,10 @@ export class DmaBuf<P = unknown> implements Tracked {
 
   #finish(): void {
     if (this.#ownsResv) this.resv.finish();
-    for (const { device } of this.#attachments)
-      this.system.findings.report('dma-buf-released-attached', `${this.describe()} was released while attached to ${device.name}`);
+    for (const { device, mapped } of this.#attachments) {
+      const use = mapped > 0 ? ', which has it mapped' : '';
+      this.system.findings.report('dma-buf-released-attached', `${this.describe()} was released while attached to ${device.name}${use}`);
+    }
   }
 
   /** dma_resv_assert_held. @param what the caller was about to do */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { boards } from '../../boards/index.ts';
+import { EVICTIONS } from '../../memory/index.ts';
 import { doctor } from './doctor/doctor.ts';
 import { mount } from './mount.ts';
 import { Refusal } from './program.ts';
@@ -25,6 +26,11 @@ program
     new Option('--time <mode>', 'how time passes: as on the host, or in jumps while the program and its children only wait')
       .choices(['real', 'warp'])
       .default('real'),
+  )
+  .addOption(
+    new Option('--eviction <mode>', "whether the CPU's caches lose lines on their own, on boards whose devices do not see them")
+      .choices(EVICTIONS)
+      .default('off'),
   )
   .option('--strace', 'print each call on the device nodes, decoded, to standard error', false)
   .argument('<command...>', 'the program and its arguments; put -- before them')
