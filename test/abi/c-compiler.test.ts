@@ -23,6 +23,7 @@ import { compile, preprocess, temporaryFolder, testWithCompiler } from '../suppo
 import { root } from '../support/paths.ts';
 
 const folder = temporaryFolder();
+const include = `-I${root}/native-shims/include`;
 
 /** Constants that no header of the C library or of Linux shows to programs, with where they come from. */
 const KERNEL_ONLY: Readonly<Record<string, string>> = {
@@ -65,8 +66,8 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
 function definedIn(headers: readonly string[]): { has(name: string): boolean } {
   const source = join(folder, 'headers.c');
   writeFileSync(source, `#define _GNU_SOURCE\n${headers.map((header) => `#include <${header}>\n`).join('')}`);
-  const macros = preprocess(source, '-dM');
-  const text = preprocess(source);
+  const macros = preprocess(source, '-dM', include);
+  const text = preprocess(source, include);
   return {
     has(name) {
       const struct = /struct (\w+)/.exec(name)?.[1];
@@ -122,7 +123,7 @@ ${expressions.map(([label, c]) => `\tprintf("%s\\t%lld\\n", ${JSON.stringify(lab
 }
 `,
   );
-  const program = compile(source, join(folder, name), '-Wno-type-limits', `-I${root}/native-shims`, `-I${root}/native-shims/include`);
+  const program = compile(source, join(folder, name), '-Wno-type-limits', `-I${root}/native-shims`, include);
   const { stdout } = spawnSync(program, { encoding: 'utf8' });
   return new Map(
     stdout

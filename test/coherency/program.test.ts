@@ -22,7 +22,7 @@ describe('the CPU writes, a device that does not snoop reads', () => {
     expect(brokenRules(machine)).toEqual(['coherency-stale-read']);
     expect(texts(machine)).toEqual([
       'dma-direct read old bytes: line 3 (and 1 more) at offset 0xc0 of dma-buf 1 (system), 8192 bytes was written by the CPU after ' +
-        't=1.000000000 s (ioctl(1, DMA_BUF_IOCTL_SYNC) of task 1 (main)), and nothing wrote the cache back (DMA_BUF_IOCTL_SYNC END with WRITE, ' +
+        't=1.000000000 s (ioctl(1, DMA_BUF_IOCTL_SYNC) of task 1 (main)), in the access that ioctl(1, DMA_BUF_IOCTL_SYNC) of task 1 (main) began and nobody ended, and nothing wrote the cache back (DMA_BUF_IOCTL_SYNC END with WRITE, ' +
         'or a sync for the device)',
     ]);
   });

@@ -95,7 +95,9 @@ export class History {
     const write = lastOf(this.#cached, line);
     if (write !== undefined) return `${write.who} at t=${formatTime(write.at_ns)}, through the CPU's cache`;
     const { at_ns, who } = this.#reconciled ?? {};
-    return who === undefined ? 'the CPU' : `the CPU after t=${formatTime(at_ns as number)} (${who})`;
+    const since = who === undefined ? '' : ` after t=${formatTime(at_ns as number)} (${who})`;
+    const open = this.openAccesses === 0 ? '' : `, in the access that ${this.#begun?.who} began and nobody ended`;
+    return `the CPU${since}${open}`;
   }
 
   /** The call in progress, and the time. */
