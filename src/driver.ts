@@ -1,7 +1,7 @@
 /** What drivers, hardware models and boards are written with: `import { ... } from 'ioctopus/driver'`. */
 export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
-export { generic, noncoherent } from './boards/index.ts';
+export { contiguous, generic, noncoherent } from './boards/index.ts';
 export * from './dma-buf/index.ts';
 export * from './irq/index.ts';
 export {

@@ -87,7 +87,8 @@ export class DmaDevice {
    * dma_map_sgtable: lets the device access memory, which stays until it is unmapped. Neighbours whose bus addresses are adjacent become one segment, as long as it
    * does not become longer than {@link maxSegmentSize}.
    *
-   * @throws Errno EIO when the device cannot reach all of it: beyond its mask, or in no range of its bus; nothing is mapped then
+   * @throws Errno EIO when the device cannot reach all of it: beyond its mask, or in no range of its bus; nothing is mapped then. (No
+   *   memory below is kept for copies: a Linux with swiotlb would use that before it fails.)
    */
   mapSg(pages: readonly PageRange[], direction: DmaDirection, attributes: DmaAttributes = {}): DmaMapping {
     const busAddresses = pages.map((range) => this.#busAddressOf(range));
@@ -130,18 +131,24 @@ export class DmaDevice {
   /** The hardware reads. Where nothing is mapped for it to read it gets ones, and that is a finding. */
   read(busAddress: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
-    for (let done = 0; done < length; ) {
+    this.readInto(busAddress, bytes);
+    return bytes;
+  }
+
+  /** The same, into bytes of the hardware's own. */
+  readInto(busAddress: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
       const run = this.#find(busAddress + done, deviceReads);
       if (run === undefined) {
-        this.#reportOutside('read', busAddress + done, length - done);
-        return bytes.fill(0xff, done);
+        this.#reportOutside('read', busAddress + done, bytes.length - done);
+        bytes.fill(0xff, done);
+        return;
       }
-      const range = this.#part(run, busAddress + done, length - done);
+      const range = this.#part(run, busAddress + done, bytes.length - done);
       run.mapping.onAccess?.('reads');
       this.#caches.deviceRead(this, range, bytes.subarray(done, done + range.length));
       done += range.length;
     }
-    return bytes;
   }
 
   /** The hardware writes. Where nothing is mapped for it to write the bytes are lost, and that is a finding. */
