@@ -1,6 +1,8 @@
 import { Errno } from '../abi/index.ts';
 import { finish, type Kernel, type System, type Tracked } from '../kernel/index.ts';
 import type { DmaDevice, DmaDirection, DmaMapping, DmaSegment } from '../memory/index.ts';
+import { checkAttach } from './coherency-mode.ts';
+import { DeviceAccesses } from './device-access.ts';
 import type { DmaBuf } from './dma-buf.ts';
 import type { DmaBufAttachOps } from './dma-buf-ops.ts';
 import { DMA_RESV_USAGE_KERNEL } from './dma-resv.ts';
@@ -41,6 +43,8 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
   readonly importerPrivate: I;
   /** For the exporter to keep what it likes. */
   private: unknown;
+  /** What the device has announced by begin_access. */
+  readonly accesses = new DeviceAccesses(this);
   readonly #mappings = new Map<SgTable, DmaMapping>();
   #cached: CachedMapping | undefined;
 
@@ -186,11 +190,13 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
     }
     const table = { segments: mapping.segments };
     this.#mappings.set(table, mapping);
+    if (this.accesses.areRequired) mapping.onAccess = (what) => this.accesses.accessed(table, what);
     return table;
   }
 
   *#unmap(table: SgTable, direction: DmaDirection): Kernel<void> {
     const mapping = this.#mappings.get(table) as DmaMapping;
+    this.accesses.assertNone('it was unmapped', table);
     this.#mappings.delete(table);
     yield* finish(this.dmabuf.ops.unmapDmaBuf(this, mapping, direction));
   }
@@ -211,6 +217,7 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
 /** dma_buf_dynamic_attach. @param list the buffer's attachments, newest first */
 export function* attach<I>(list: DmaBufAttachment<any>[], attachment: DmaBufAttachment<I>): Kernel<DmaBufAttachment<I>> {
   const { dmabuf } = attachment;
+  checkAttach(dmabuf, attachment.device);
   yield* finish(dmabuf.ops.attach?.(dmabuf, attachment));
   dmabuf.system.ledger.add(attachment);
   try {
@@ -233,6 +240,7 @@ export function* detach(list: DmaBufAttachment<any>[], attachment: DmaBufAttachm
     system.findings.report('dma-buf-not-attached', `${attachment.describe()} was detached, but has ended`);
     return;
   }
+  attachment.accesses.assertNone('it ended');
   yield* dmabuf.underLock('detach', function* () {
     yield* attachment.dropCached();
     list.splice(list.indexOf(attachment), 1);
@@ -240,4 +248,5 @@ export function* detach(list: DmaBufAttachment<any>[], attachment: DmaBufAttachm
   if (attachment.mapped > 0) system.findings.report('dma-buf-detached-mapped', `${attachment.describe()} ended with a mapping`);
   yield* finish(ops.detach?.(dmabuf, attachment));
   system.ledger.remove(attachment);
+  dmabuf.cpuView?.detached();
 }

@@ -13,6 +13,8 @@ import {
   WaitQueue,
 } from '../kernel/index.ts';
 import type { DmaDevice, DmaDirection, KernelMapping } from '../memory/index.ts';
+import type { CoherencyMode } from './coherency-mode.ts';
+import { type CpuView, cpuViewOf } from './cpu-view.ts';
 import { attach, DmaBufAttachment, detach } from './dma-buf-attachment.ts';
 import { dmaBufOperations } from './dma-buf-file.ts';
 import { DmaBufInode, dmaBufs } from './dma-buf-inode.ts';
@@ -42,6 +44,8 @@ export class DmaBuf<P = unknown> implements Tracked {
   readonly size: number;
   readonly private: P;
   readonly resv: DmaResv;
+  /** What the exporter states of accesses by the CPU and by devices. */
+  readonly coherency: CoherencyMode;
   readonly file: File<DmaBuf<P>>;
   /** Set by the user; undefined until then, and possibly empty. One character is one byte. */
   name: string | undefined;
@@ -49,6 +53,8 @@ export class DmaBuf<P = unknown> implements Tracked {
   readonly pollIn: PollSlot = { callback: undefined };
   readonly pollOut: PollSlot = { callback: undefined };
   readonly #ownsResv: boolean;
+  /** Where caches are not coherent. */
+  readonly cpuView: CpuView | undefined;
   /** Newest first. Changed under the reservation lock. */
   readonly #attachments: DmaBufAttachment<any>[] = [];
   readonly #vmap = new Vmap(this);
@@ -66,6 +72,8 @@ export class DmaBuf<P = unknown> implements Tracked {
     this.ops = info.ops;
     this.size = info.size;
     this.private = info.private;
+    this.coherency = info.coherency ?? 'default';
+    this.cpuView = info.memory === undefined ? undefined : cpuViewOf(system, info.memory);
     const inode = new DmaBufInode(all, all.nextIno(), info.size, system.scheduler.current);
     const label = `dma-buf ${inode.ino} (${info.exporterName})`;
     this.polled = new WaitQueue(`the fences of ${label}`);
@@ -82,6 +90,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     all.add(this);
     system.ledger.add(this);
     addStatistics(this);
+    this.cpuView?.named(() => this.describe());
   }
 
   /** get_dma_buf. */
@@ -150,12 +159,16 @@ export class DmaBuf<P = unknown> implements Tracked {
     this.assertNotLocked('begin_cpu_access');
     const begun = this.ops.beginCpuAccess?.(this, direction);
     const usage = usageToWaitFor(direction !== 'from-device');
-    if (!isKernel(begun as MaybeKernel<void>) && this.resv.testSignaled(usage)) return 0;
-    return this.#waitAfter(begun, usage);
+    if (!isKernel(begun as MaybeKernel<void>) && this.resv.testSignaled(usage)) {
+      this.cpuView?.begun(direction);
+      return 0;
+    }
+    return this.#waitAfter(begun, usage, direction);
   }
 
-  *#waitAfter(begun: MaybeKernel<void>, usage: 0 | 1 | 2 | 3): Kernel<number> {
+  *#waitAfter(begun: MaybeKernel<void>, usage: 0 | 1 | 2 | 3, direction: DmaDirection): Kernel<number> {
     yield* finish(begun);
+    this.cpuView?.begun(direction);
     yield* this.resv.wait(usage);
     return 0;
   }
@@ -163,6 +176,7 @@ export class DmaBuf<P = unknown> implements Tracked {
   /** dma_buf_end_cpu_access. @throws Errno what the exporter says */
   endCpuAccess(direction: DmaDirection): MaybeKernel<number> {
     this.assertNotLocked('end_cpu_access');
+    this.cpuView?.ended(direction);
     const ended = this.ops.endCpuAccess?.(this, direction);
     return isKernel(ended as MaybeKernel<void>) ? this.#ended(ended as Kernel<void>) : 0;
   }
@@ -180,6 +194,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     if (vma.offset < 0 || vma.offset / PAGE_SIZE + vma.length / PAGE_SIZE > pages) {
       throw new Errno('EINVAL', `offset ${vma.offset} and length ${vma.length} reach beyond the ${pages} pages of the buffer`);
     }
+    if (this.cpuView !== undefined) this.cpuView.isMapped = true;
     return this.ops.mmap(this, vma);
   }
 
@@ -193,6 +208,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     removeStatistics(this);
     this.system.ledger.remove(this);
     this.#vmap.assertGone();
+    this.cpuView?.retired();
     const released = this.ops.release(this);
     if (isKernel(released as MaybeKernel<void>)) return this.#finishAfter(released as Kernel<void>);
     this.#finish();

@@ -1,4 +1,6 @@
 /** Buffers that devices and programs share, and the fences that say when they may be used (drivers/dma-buf of Linux). */
+export { type CoherencyMode, type CoherencySettings, coherencyOf, setCoherency } from './coherency-mode.ts';
+export { beginAccess, endAccess, watchTransfer } from './device-access.ts';
 export { DmaBuf, dmaBufFd, dmaBufGet, liveDmaBufs } from './dma-buf.ts';
 export { type DmaBufAttachment, enableMoveNotify, type SgTable } from './dma-buf-attachment.ts';
 export type { DmaBufAttachOps, DmaBufExportInfo, DmaBufOps } from './dma-buf-ops.ts';
@@ -25,5 +27,5 @@ export {
 export { addCmaHeap, addReservedHeap } from './region-heap.ts';
 export { createSyncFile, fenceOfSyncFile } from './sync-file.ts';
 export { enableSysfsStatistics } from './sysfs-statistics.ts';
-export { addSystemHeap } from './system-heap.ts';
+export { addSystemHeap, addUncachedHeap } from './system-heap.ts';
 export { addUdmabuf } from './udmabuf.ts';

@@ -1,7 +1,7 @@
 import type { Volume } from 'memfs';
 import { irqs } from '../irq/index.ts';
 import { Leak, type Ledger, type MemoryProvider, System, type TraceLine } from '../kernel/index.ts';
-import { ArrayMemoryProvider, type CacheModel, cachesOf, PhysicalMemory, setCaches } from '../memory/index.ts';
+import { ArrayMemoryProvider, type CacheModel, cachesOf, type Eviction, PhysicalMemory, setCaches } from '../memory/index.ts';
 import { FileTree } from '../vfs/index.ts';
 import type { Board } from './board.ts';
 
@@ -10,6 +10,8 @@ export interface MachineOptions {
   readonly seed?: number;
   /** Called with each system call, decoded. */
   readonly trace?: (line: TraceLine) => void;
+  /** Whether CPU caches lose lines on their own, on boards where devices do not see them; `off` when left out. */
+  readonly eviction?: Eviction;
   /** Keeps the stack of whatever makes each kernel object, for leak reports. Slow. */
   readonly stacks?: boolean;
   /** Virtual time at which the machine comes up, in nanoseconds: by default one second, as if it had just booted. */
@@ -30,6 +32,7 @@ export class Machine {
   readonly system: System;
   readonly tree: FileTree;
   readonly ram: PhysicalMemory;
+  readonly eviction: Eviction;
   readonly #atShutdown: (() => void)[] = [];
   #isDown = false;
 
@@ -37,6 +40,7 @@ export class Machine {
     this.board = board;
     this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
     for (const region of board.regions ?? []) this.ram.addRegion(region);
+    this.eviction = options.eviction ?? 'off';
     const ledger = () => this.system.ledger;
     let tree: FileTree | undefined;
     this.system = new System({

@@ -10,6 +10,7 @@ import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
 import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
+import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
 import * as memfd from '../../src/abi/uapi/memfd.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
@@ -27,6 +28,7 @@ import { compile, preprocess, temporaryFolder, testWithCompiler } from '../suppo
 import { root } from '../support/paths.ts';
 
 const folder = temporaryFolder();
+const include = `-I${root}/native-shims/include`;
 
 /** Constants that no header of the C library or of Linux shows to programs, with where they come from. */
 const KERNEL_ONLY: Readonly<Record<string, string>> = {
@@ -60,6 +62,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
+  [dmaTest, ['ioctopus/dma-test.h']],
   [limits, ['linux/limits.h']],
   [memfd, ['linux/memfd.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
@@ -79,8 +82,8 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
 function definedIn(headers: readonly string[]): { has(name: string): boolean } {
   const source = join(folder, 'headers.c');
   writeFileSync(source, `#define _GNU_SOURCE\n${headers.map((header) => `#include <${header}>\n`).join('')}`);
-  const macros = preprocess(source, '-dM');
-  const text = preprocess(source);
+  const macros = preprocess(source, '-dM', include);
+  const text = preprocess(source, include);
   return {
     has(name) {
       const struct = /struct (\w+)/.exec(name)?.[1];
@@ -141,7 +144,7 @@ ${expressions.map(([label, c]) => `\tprintf("%s\\t%lld\\n", ${JSON.stringify(lab
 }
 `,
   );
-  const program = compile(source, join(folder, name), '-Wno-type-limits', `-I${root}/native-shims`);
+  const program = compile(source, join(folder, name), '-Wno-type-limits', `-I${root}/native-shims`, include);
   const { stdout } = spawnSync(program, { encoding: 'utf8' });
   return new Map(
     stdout

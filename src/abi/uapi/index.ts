@@ -6,6 +6,7 @@ export * from './fcntl.ts';
 export * from './file.ts';
 export * from './filter.ts';
 export * from './fs.ts';
+export * from './ioctopus-dma-test.ts';
 export * from './limits.ts';
 export * from './memfd.ts';
 export * from './mman.ts';

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { boards } from '../../boards/index.ts';
+import { EVICTIONS } from '../../memory/index.ts';
 import { doctor } from './doctor/doctor.ts';
 import { type ListOptions, ls } from './ls.ts';
 import { type MountCommandOptions, mount } from './mount.ts';
@@ -24,6 +25,10 @@ const timeOption = () =>
   new Option('--time <mode>', 'how time passes: as on the host, or in jumps while all programs only wait')
     .choices(['real', 'warp'])
     .default('real');
+const evictionOption = () =>
+  new Option('--eviction <mode>', "whether the CPU's caches lose lines on their own, on boards whose devices do not see them")
+    .choices(EVICTIONS)
+    .default('off');
 const straceOption = () => new Option('--strace', 'print each call on the machine, decoded, to standard error');
 /** A machine that is served has been configured by its server. */
 const connectOption = (...others: string[]) =>
@@ -51,8 +56,9 @@ program
   .addOption(boardOption())
   .addOption(seedOption())
   .addOption(timeOption())
+  .addOption(evictionOption())
   .addOption(straceOption())
-  .addOption(connectOption('board', 'seed', 'time', 'strace'))
+  .addOption(connectOption('board', 'seed', 'time', 'eviction', 'strace'))
   .argument('<command...>', 'the program and its arguments; put -- before them')
   .passThroughOptions()
   .addHelpText(
@@ -99,6 +105,7 @@ program
   .addOption(boardOption())
   .addOption(seedOption())
   .addOption(timeOption())
+  .addOption(evictionOption())
   .addOption(straceOption())
   .addHelpText(
     'after',

@@ -3,6 +3,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Finding, formatFinding, type TraceLine } from '../../kernel/index.ts';
 import { type Board, type HostTime, Machine, Pacer } from '../../machine/index.ts';
+import type { Eviction } from '../../memory/index.ts';
 import type { LauncherWelcome } from '../connect/index.ts';
 import { type Addon, PreloadServer, type PreloadServerOptions, SharedMemoryProvider } from '../preload/index.ts';
 import { findBoard } from './boards.ts';
@@ -15,6 +16,8 @@ export interface BootOptions {
   readonly board: string;
   readonly seed: number;
   readonly strace?: boolean;
+  /** `off` when left out. */
+  readonly eviction?: Eviction;
 }
 
 export interface RunOptions extends BootOptions {
@@ -51,6 +54,7 @@ export function bootFor(addon: Addon, board: Board, options: BootOptions): { rea
     start_ns: now,
     bootTime_s: Math.round(Date.now() / 1000 - now / 1e9),
     memory: (ledger) => new SharedMemoryProvider(addon, ledger),
+    ...(options.eviction === undefined ? {} : { eviction: options.eviction }),
     ...(options.strace === true ? { trace: printTrace } : {}),
   });
   machine.system.findings.onFinding = (finding: Finding) => say(formatFinding(finding));
