@@ -76,6 +76,7 @@ export const dmaBufOperations: FileOperations<DmaBuf<any>> = {
 function* setName(file: BufferFile, address: number, task: Task): Kernel<number> {
   const bytes = yield* copyStringFromUser(task.memory, address, DMA_BUF_NAME_LEN);
   if (bytes === undefined) throw new Errno('EINVAL', `a name has at most ${DMA_BUF_NAME_LEN - 1} bytes`);
+  task.system.kmalloc('the name of a dma-buf');
   file.private.name = String.fromCharCode(...bytes);
   return 0;
 }
@@ -91,13 +92,17 @@ function* exportSyncFile(file: BufferFile, address: number, task: Task): Kernel<
   const argument = yield* takeStruct(task.memory, dma_buf_export_sync_file, address);
   const usage = usageToWaitFor(wantsWrite(argument.value.flags));
   const fd = yield* task.files.reserve(true);
-  const fence = file.private.resv.getSingleton(usage);
-  const syncFile = createSyncFile(task.system, fence);
-  fence.put();
+  let syncFile: File | undefined;
   try {
+    const fence = file.private.resv.getSingleton(usage);
+    try {
+      syncFile = createSyncFile(task.system, fence);
+    } finally {
+      fence.put();
+    }
     yield* argument.giveBack({ fd });
   } catch (error) {
-    syncFile.put();
+    syncFile?.put();
     yield* task.files.cancel(fd);
     throw error;
   }
@@ -109,12 +114,18 @@ function* importSyncFile(file: BufferFile, { flags, fd }: { flags: number; fd: n
   const usage = wantsWrite(flags) ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ;
   const fence = yield* fenceOfDescriptor(fd, task, 'EINVAL');
   const { resv } = file.private;
-  yield* resv.lock.lock();
-  const fences = unwrapFence(fence);
-  resv.reserveFences(fences.length);
-  for (const single of fences) resv.addFence(single, usage);
-  resv.unlock();
-  fence.put();
+  try {
+    yield* resv.lock.lock();
+    try {
+      const fences = unwrapFence(fence);
+      resv.reserveFences(fences.length);
+      for (const single of fences) resv.addFence(single, usage);
+    } finally {
+      resv.unlock();
+    }
+  } finally {
+    fence.put();
+  }
   return 0;
 }
 

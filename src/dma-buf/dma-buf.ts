@@ -16,6 +16,7 @@ import {
   WaitQueue,
 } from '../kernel/index.ts';
 import { addBufinfo } from './bufinfo.ts';
+import { CpuAccessBalance } from './cpu-access-balance.ts';
 import { dmaBufOperations } from './dma-buf-file.ts';
 import type { DmaFenceCallback } from './dma-fence.ts';
 import { DmaResv, usageToWaitFor } from './dma-resv.ts';
@@ -127,10 +128,12 @@ export class DmaBuf<P = unknown> implements Tracked {
   readonly pollIn: PollSlot = { callback: undefined };
   readonly pollOut: PollSlot = { callback: undefined };
   readonly #ownsResv: boolean;
+  readonly #balance: CpuAccessBalance | undefined;
 
-  /** dma_buf_export. The caller owns the one reference to the file. */
+  /** dma_buf_export. The caller owns the one reference to the file. @throws Errno ENOMEM, ENFILE */
   constructor(system: System, info: DmaBufExportInfo<P>) {
     const all = system.single(dmaBufs);
+    system.kmalloc('struct dma_buf');
     this.system = system;
     this.exporterName = info.exporterName;
     this.ops = info.ops;
@@ -149,8 +152,10 @@ export class DmaBuf<P = unknown> implements Tracked {
       path: () => `/dmabuf:${this.name ?? ''}`,
       ...(info.memory === undefined ? {} : { memory: info.memory }),
     });
+    this.#balance = system.checksCpuAccess ? new CpuAccessBalance(system, this) : undefined;
     all.add(this);
     system.ledger.add(this);
+    system.history?.note(this, 'was exported');
   }
 
   /** get_dma_buf. */
@@ -166,20 +171,27 @@ export class DmaBuf<P = unknown> implements Tracked {
 
   /** dma_buf_begin_cpu_access: the exporter first, then the fences. @throws Errno what the exporter says, ERESTARTSYS */
   beginCpuAccess(direction: DmaDirection): MaybeKernel<number> {
+    this.system.history?.note(this, `CPU access began, ${direction}`);
     const begun = this.ops.beginCpuAccess?.(this, direction);
     const usage = usageToWaitFor(direction !== 'from-device');
-    if (!isKernel(begun as MaybeKernel<void>) && this.resv.testSignaled(usage)) return 0;
+    if (!isKernel(begun as MaybeKernel<void>) && this.resv.testSignaled(usage)) {
+      this.#balance?.began();
+      return 0;
+    }
     return this.#waitAfter(begun, usage);
   }
 
   *#waitAfter(begun: MaybeKernel<void>, usage: 0 | 1 | 2 | 3): Kernel<number> {
     yield* finish(begun);
     yield* this.resv.wait(usage);
+    this.#balance?.began();
     return 0;
   }
 
   /** dma_buf_end_cpu_access. @throws Errno what the exporter says */
   endCpuAccess(direction: DmaDirection): MaybeKernel<number> {
+    this.system.history?.note(this, `CPU access ended, ${direction}`);
+    this.#balance?.ended();
     const ended = this.ops.endCpuAccess?.(this, direction);
     return isKernel(ended as MaybeKernel<void>) ? this.#ended(ended as Kernel<void>) : 0;
   }
@@ -197,6 +209,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     if (vma.offset < 0 || vma.offset / PAGE_SIZE + vma.length / PAGE_SIZE > pages) {
       throw new Errno('EINVAL', `offset ${vma.offset} and length ${vma.length} reach beyond the ${pages} pages of the buffer`);
     }
+    this.system.history?.note(this, 'was mapped by a program');
     return this.ops.mmap(this, vma);
   }
 
@@ -204,6 +217,7 @@ export class DmaBuf<P = unknown> implements Tracked {
   release(): MaybeKernel<void> {
     this.system.single(dmaBufs).remove(this);
     this.system.ledger.remove(this);
+    this.#balance?.released();
     const released = this.ops.release(this);
     if (isKernel(released as MaybeKernel<void>)) return this.#finishAfter(released as Kernel<void>);
     this.#finish();

@@ -25,15 +25,19 @@ export class DmaFenceArray extends DmaFence {
   #pending: number;
   #isArmed = false;
 
-  /** @param fences whose references become the array's; at least one, and no array among them */
+  /**
+   * @param fences whose references become the array's; at least one, and no array among them
+   * @throws Errno ENOMEM; the references stay the caller's then
+   */
   constructor(system: System, fences: readonly DmaFence[]) {
+    system.kmalloc('struct dma_fence_array');
     super(system, { ops: arrayOps, context: allocateFenceContexts(system), seqno: 1 });
     this.fences = fences;
     this.#pending = fences.length;
-    if (fences.length === 0) system.findings.report('fence-array-misused', `${this.describe()} has no members`);
+    if (fences.length === 0) system.findings.report('fence-array-misused', `${this.describe()} has no members`, this);
     for (const member of fences) {
       if (member instanceof DmaFenceArray)
-        system.findings.report('fence-array-misused', `${this.describe()} was made of ${member.describe()}`);
+        system.findings.report('fence-array-misused', `${this.describe()} was made of ${member.describe()}`, this, member);
     }
   }
 
@@ -82,6 +86,8 @@ export function unwrapFence(fence: DmaFence): readonly DmaFence[] {
 /**
  * dma_fence_unwrap_merge: one fence for all of several, with a reference for the caller. Signalled ones are dropped, and of each
  * context only the latest stays.
+ *
+ * @throws Errno ENOMEM
  */
 export function mergeFences(system: System, fences: readonly DmaFence[]): DmaFence {
   const single = fences.flatMap(unwrapFence);
@@ -94,5 +100,11 @@ export function mergeFences(system: System, fences: readonly DmaFence[]): DmaFen
   }
   const kept = [...latest.values()].sort((a, b) => a.context - b.context);
   for (const fence of kept) fence.get();
-  return kept.length === 1 ? (kept[0] as DmaFence) : new DmaFenceArray(system, kept);
+  if (kept.length === 1) return kept[0] as DmaFence;
+  try {
+    return new DmaFenceArray(system, kept);
+  } catch (error) {
+    for (const fence of kept) fence.put();
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 import { errno } from '../abi/index.ts';
-import { Counted, type Kernel, type System, type WaitOptions, WaitQueue, wait } from '../kernel/index.ts';
+import { Counted, isKernel, type Kernel, type System, type WaitOptions, WaitQueue, wait } from '../kernel/index.ts';
 
 /** What kind of fence it is, as `struct dma_fence_ops`. */
 export interface DmaFenceOps {
@@ -60,12 +60,13 @@ export class DmaFence extends Counted {
     this.is64bit = description.is64bit ?? false;
     this.#tracked = tracked;
     if (tracked) system.ledger.add(this);
+    system.history?.note(this, 'was made');
   }
 
   /** The last put of an unsignalled fence that somebody still waits for signals it with EDEADLK, so that nobody hangs. */
   protected released(): void {
     if (!this.#signaled && (this.#callbacks?.size ?? 0) > 0) {
-      this.system.findings.report('fence-released-unsignalled', `${this.describe()} was released while somebody waits for it`);
+      this.system.findings.report('fence-released-unsignalled', `${this.describe()} was released while somebody waits for it`, this);
       this.error = -errno.EDEADLK;
       this.#complete(this.system.now());
     }
@@ -88,7 +89,7 @@ export class DmaFence extends Counted {
    */
   signal(timestamp_ns = this.system.now()): void {
     this.assertHeld('signal');
-    if (this.#signaledByDriver) this.system.findings.report('fence-signalled-twice', `${this.describe()} was signalled again`);
+    if (this.#signaledByDriver) this.system.findings.report('fence-signalled-twice', `${this.describe()} was signalled again`, this);
     this.#signaledByDriver = true;
     this.#complete(timestamp_ns);
   }
@@ -97,12 +98,29 @@ export class DmaFence extends Counted {
     if (this.#signaled) return;
     this.#signaled = true;
     this.timestamp_ns = timestamp_ns;
+    this.system.history?.note(this, 'signalled');
     const callbacks = this.#callbacks;
-    for (const callback of callbacks ?? []) {
-      callbacks?.delete(callback);
-      callback(this);
+    if (callbacks === undefined) return;
+    const { scheduler } = this.system;
+    const before = scheduler.enterAtomic({ describe: () => `a callback of ${this.describe()}` });
+    try {
+      for (const callback of callbacks) {
+        callbacks.delete(callback);
+        this.#call(callback);
+      }
+    } finally {
+      scheduler.enterAtomic(before);
     }
     this.#callbacks = undefined;
+  }
+
+  #call(callback: (fence: DmaFence) => unknown): void {
+    if (!isKernel(callback(this))) return;
+    this.system.findings.report('sleep-in-atomic', `a callback of ${this.describe()} is a generator, but callbacks cannot wait`, this);
+  }
+
+  left(): void {
+    if (!this.#signaled) this.system.findings.report('fence-never-signalled', `${this.describe()} has not signalled, and never will`, this);
   }
 
   /** dma_fence_set_error. @param code before the signal only */
@@ -111,6 +129,7 @@ export class DmaFence extends Counted {
       this.system.findings.report(
         'fence-error-misused',
         `error ${code} set on ${this.#signaled ? 'a signalled fence' : 'a fence'} ${this.describe()}`,
+        this,
       );
     }
     this.error = code;
@@ -134,6 +153,7 @@ export class DmaFence extends Counted {
   enableSignaling(): void {
     if (this.#signaled || this.#signalingEnabled) return;
     this.#signalingEnabled = true;
+    this.system.history?.note(this, 'was asked to signal');
     if (this.ops.enableSignaling?.(this) === false) this.#complete(this.system.now());
   }
 
@@ -163,6 +183,9 @@ export class DmaFence extends Counted {
    * @throws Errno ERESTARTSYS when a signal comes first
    */
   *wait(options: WaitOptions = {}): Kernel<boolean> {
+    const { lockdep } = this.system;
+    lockdep.mightSleep(this.describe());
+    lockdep.fenceMap.mightTake();
     const signaled = new WaitQueue(`fence ${this.name}`);
     const callback = () => signaled.wake();
     if (!this.addCallback(callback)) return true;
@@ -191,7 +214,7 @@ export class DmaFence extends Counted {
 /** dma_fence_is_later: whether `a` comes after `b` of the same context. Fences of different contexts have no order. */
 export function isLater(a: DmaFence, b: DmaFence): boolean {
   if (a.context !== b.context) {
-    a.system.findings.report('fences-without-order', `${a.describe()} and ${b.describe()} are of different contexts`);
+    a.system.findings.report('fences-without-order', `${a.describe()} and ${b.describe()} are of different contexts`, a, b);
     return false;
   }
   return a.is64bit ? a.seqno > b.seqno : ((a.seqno - b.seqno) | 0) > 0;
@@ -227,8 +250,9 @@ export function getStubFence(system: System): DmaFence {
   return system.single(bootStub).get();
 }
 
-/** dma_fence_allocate_private_stub: a signalled fence of its own time. */
+/** dma_fence_allocate_private_stub: a signalled fence of its own time. @throws Errno ENOMEM */
 export function makeSignaledFence(system: System, timestamp_ns: number): DmaFence {
+  system.kmalloc('struct dma_fence');
   const fence = new DmaFence(system, { ops: stubOps, context: 0, seqno: 0 });
   fence.signal(timestamp_ns);
   return fence;

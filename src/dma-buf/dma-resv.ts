@@ -59,13 +59,13 @@ export class DmaResv {
 
   constructor(system: System, name: string) {
     this.#system = system;
-    this.lock = new Mutex(`the fences of ${name}`);
+    this.lock = new Mutex(`the fences of ${name}`, system.lockdep.lockClass('reservation_ww_class_mutex'));
   }
 
   /**
    * dma_resv_reserve_fences: makes sure that so many fences can be added before the lock is given back.
    *
-   * @throws Errno EINVAL for 0
+   * @throws Errno EINVAL for 0, ENOMEM
    */
   reserveFences(count: number): void {
     this.#assertLocked('reserve');
@@ -76,6 +76,7 @@ export class DmaResv {
     this.#reserved = Math.max(this.#reserved, count);
     const needed = this.#list.length + count;
     if (needed <= this.#slots) return;
+    this.#system.kmalloc('struct dma_resv_list');
     this.#slots = slotsGiven(this.#slots === 0 ? Math.max(FIRST_SLOTS, powerOfTwo(count)) : Math.max(needed, 2 * this.#slots));
     const done: Entry[] = [];
     const kept: Entry[] = [];
@@ -87,8 +88,9 @@ export class DmaResv {
   /** dma_resv_add_fence: the fence takes the slot of one that it makes superfluous, else a new one. Takes a reference. */
   addFence(fence: DmaFence, usage: DmaResvUsage): void {
     this.#assertLocked('add');
-    if (fence instanceof DmaFenceArray) this.#system.findings.report('resv-container-fence', `${fence.describe()} was added whole`);
+    if (fence instanceof DmaFenceArray) this.#system.findings.report('resv-container-fence', `${fence.describe()} was added whole`, fence);
     fence.get();
+    this.#system.history?.note(fence, `added to ${this.lock.describe()}`);
     for (const [slot, old] of this.#list.entries()) {
       const isSuperseded = old.fence.context === fence.context && old.usage >= usage && (old.fence === fence || isLater(fence, old.fence));
       if (!isSuperseded && !old.fence.isSignaled) continue;
@@ -96,7 +98,7 @@ export class DmaResv {
       old.fence.put();
       return;
     }
-    if (this.#reserved === 0) this.#system.findings.report('resv-slot-not-reserved', `no slot was reserved for ${fence.describe()}`);
+    if (this.#reserved === 0) this.#system.findings.report('resv-slot-not-reserved', `no slot was reserved for ${fence.describe()}`, fence);
     this.#reserved = Math.max(0, this.#reserved - 1);
     this.#list.push({ fence, usage });
   }
@@ -134,11 +136,21 @@ export class DmaResv {
     return true;
   }
 
-  /** dma_resv_get_singleton: one fence for all pending ones, the stub when there are none. With a reference for the caller. */
+  /**
+   * dma_resv_get_singleton: one fence for all pending ones, the stub when there are none. With a reference for the caller.
+   *
+   * @throws Errno ENOMEM
+   */
   getSingleton(usage: DmaResvUsage): DmaFence {
     const fences = [...this.pending(usage)].map((fence) => fence.get());
     if (fences.length === 0) return getStubFence(this.#system);
-    return fences.length === 1 ? (fences[0] as DmaFence) : new DmaFenceArray(this.#system, fences);
+    if (fences.length === 1) return fences[0] as DmaFence;
+    try {
+      return new DmaFenceArray(this.#system, fences);
+    } catch (error) {
+      for (const fence of fences) fence.put();
+      throw error;
+    }
   }
 
   /**

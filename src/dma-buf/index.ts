@@ -20,5 +20,6 @@ export {
   type DmaResvUsage,
   usageToWaitFor,
 } from './dma-resv.ts';
+export { beginSignalling, endSignalling, type SignallingCookie } from './fence-signalling.ts';
 export { createSyncFile, fenceOfSyncFile } from './sync-file.ts';
 export { addSystemHeap } from './system-heap.ts';

@@ -77,14 +77,22 @@ class SystemHeap implements DmaHeap {
 
   allocate(length: number, flags: number): DmaBuf<SystemHeapBuffer> {
     const ram = this.#ram;
+    this.#system.kmalloc('struct system_heap_buffer');
     const blocks = allocateBlocks(ram, length);
-    let memory: MemoryObject;
+    let memory: MemoryObject | undefined;
     try {
+      this.#system.kmalloc('struct sg_table');
       memory = this.#system.memory.allocate(length, 'a system heap buffer');
+      return this.#export(blocks, memory, length, flags);
     } catch (error) {
       freeBlocks(ram, blocks);
+      memory?.put();
       throw error;
     }
+  }
+
+  #export(blocks: readonly Block[], memory: MemoryObject, length: number, flags: number): DmaBuf<SystemHeapBuffer> {
+    const ram = this.#ram;
     let offset = 0;
     for (const { address, order } of blocks) {
       ram.back(address, order, memory, offset);

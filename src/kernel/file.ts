@@ -123,6 +123,7 @@ export class File<P = any> extends Counted {
 
   constructor(system: System, description: FileDescription<P>) {
     super();
+    if (system.faults.isActive) system.faults.check('file', description.path());
     this.system = system;
     this.ops = description.ops;
     this.inode = description.inode;

@@ -109,6 +109,7 @@ function* receive(file: File<SocketEnd>): Kernel<Message | undefined> {
 function* send(file: File<SocketEnd>, message: Message): Kernel<number> {
   const end = file.private;
   end.takeError();
+  if (file.system.faults.fails('alloc', 'struct sk_buff') !== undefined) throw new Errno('ENOBUFS', 'no memory for a message');
   const room = () => end.peer === undefined || end.peer.bytesUnderWay + message.bytes.length <= BYTES_UNDER_WAY_MAX;
   if (message.bytes.length > BYTES_UNDER_WAY_MAX) throw new Errno('EMSGSIZE', `a message may have ${BYTES_UNDER_WAY_MAX} bytes`);
   yield* waitOrAgain(file, end.changed, room);
@@ -167,10 +168,19 @@ export class SocketFs implements FileSystem {
     const other = new SocketEnd(this.inFlight);
     one.peer = other;
     other.peer = one;
-    return [this.#open(one, flags), this.#open(other, flags)];
+    const first = this.#open(one, flags);
+    try {
+      return [first, this.#open(other, flags)];
+    } catch (error) {
+      first.put();
+      throw error;
+    }
   }
 
   #open(end: SocketEnd, flags: number): File<SocketEnd> {
+    // __sock_create takes a socket that cannot be had for too many files.
+    if (this.#system.faults.fails('alloc', 'struct socket') !== undefined) throw new Errno('ENFILE', 'no memory for a socket');
+    this.#system.kmalloc('struct unix_sock');
     const inode = new Inode(this, { ino: this.#nextIno++, mode: S_IFSOCK | 0o777 });
     const path = () => `socket:[${inode.ino}]`;
     const file = new File(this.#system, { ops: operations, inode, flags: O_RDWR | flags, private: end, path });
@@ -193,6 +203,7 @@ function socketOf(file: File): File<SocketEnd> {
 export function* sendMessage(file: File, bytes: Uint8Array, files: readonly File[]): Kernel<number> {
   if (files.length > FILES_PER_MESSAGE_MAX) throw new Errno('EINVAL', `a message may carry ${FILES_PER_MESSAGE_MAX} descriptors`);
   const socket = socketOf(file);
+  if (files.length > 0) file.system.kmalloc('struct scm_fp_list');
   for (const passed of files) passed.get();
   try {
     return yield* send(socket, { bytes, files });

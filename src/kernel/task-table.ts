@@ -51,7 +51,7 @@ export class TaskTable {
       pid: this.#nextPid++,
       comm: program.comm,
       credentials: program.credentials,
-      files: new FdTable(program.fileLimit),
+      files: new FdTable(program.fileLimit, this.#system.faults),
       memory: new AddressSpace(this.#system.ledger),
       fs: program.fs,
       isTracked: program.isTracked,

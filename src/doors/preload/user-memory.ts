@@ -1,6 +1,6 @@
 import { Errno, errnoName } from '../../abi/index.ts';
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
-import type { Kernel, MemoryRange, UserMemory, Vma } from '../../kernel/index.ts';
+import type { CopyWatch, Kernel, MemoryRange, UserMemory, Vma } from '../../kernel/index.ts';
 import { must } from './addon.ts';
 import { SharedMemory } from './memory.ts';
 import {
@@ -24,6 +24,7 @@ const GROWTH = 65_536;
 
 /** The memory of a program behind the native door: read and written by the thread that waits for the call. */
 export class RemoteMemory implements UserMemory {
+  watch: CopyWatch | undefined;
   readonly #slot: Slot;
   /** What came with the request: bytes of the program from this address on. */
   #prefetched = 0;
