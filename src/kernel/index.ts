@@ -88,3 +88,5 @@ export {
   waitOn,
   yieldNow,
 } from './wait.ts';
+export { WwAcquireContext, WwClass } from './ww-acquire.ts';
+export { type WwLockOptions, WwMutex } from './ww-mutex.ts';
