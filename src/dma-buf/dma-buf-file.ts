@@ -30,7 +30,7 @@ import {
 } from '../kernel/index.ts';
 import type { DmaBuf, DmaDirection, PollSlot } from './dma-buf.ts';
 import type { DmaFence } from './dma-fence.ts';
-import { unwrapFence } from './dma-fence-array.ts';
+import { unwrapFence } from './dma-fence-unwrap.ts';
 import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage, usageToWaitFor } from './dma-resv.ts';
 import { createSyncFile, fenceOfDescriptor } from './sync-file.ts';
 

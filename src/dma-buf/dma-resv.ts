@@ -1,7 +1,8 @@
 import { Errno } from '../abi/index.ts';
 import { type Kernel, Mutex, type System, type WaitOptions } from '../kernel/index.ts';
-import { type DmaFence, getStubFence, isLater } from './dma-fence.ts';
+import { type DmaFence, isLater } from './dma-fence.ts';
 import { DmaFenceArray } from './dma-fence-array.ts';
+import { getStubFence } from './dma-fence-stub.ts';
 
 /** What a fence on a buffer is for, and so who must wait for it: `enum dma_resv_usage`. A query means this class and those below. */
 export const DMA_RESV_USAGE_KERNEL = 0;

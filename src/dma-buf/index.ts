@@ -1,15 +1,19 @@
 /** Buffers that devices and programs share, and the fences that say when they may be used (drivers/dma-buf of Linux). */
 export { DmaBuf, type DmaBufExportInfo, type DmaBufOps, type DmaDirection, dmaBufFd, dmaBufGet, liveDmaBufs } from './dma-buf.ts';
 export {
-  allocateFenceContexts,
   DmaFence,
   type DmaFenceCallback,
   type DmaFenceDescription,
   type DmaFenceOps,
-  getStubFence,
   isLater,
+  isLaterOrSame,
+  laterFence,
 } from './dma-fence.ts';
-export { DmaFenceArray, mergeFences, unwrapFence } from './dma-fence-array.ts';
+export { DmaFenceArray, type DmaFenceArrayKind, matchesContext } from './dma-fence-array.ts';
+export { containedFence, DmaFenceChain, findChainSeqno, walkFenceChain } from './dma-fence-chain.ts';
+export { allocateFenceContexts, allocatePrivateStub, getStubFence } from './dma-fence-stub.ts';
+export { mergeFences, unwrapFence } from './dma-fence-unwrap.ts';
+export { waitAnyFence } from './dma-fence-wait.ts';
 export { addDmaHeap, type DmaHeap } from './dma-heap.ts';
 export {
   DMA_RESV_USAGE_BOOKKEEP,

@@ -23,7 +23,7 @@ import {
   WaitQueue,
 } from '../kernel/index.ts';
 import type { DmaFence, DmaFenceCallback } from './dma-fence.ts';
-import { mergeFences, unwrapFence } from './dma-fence-array.ts';
+import { mergeFences, unwrapFence } from './dma-fence-unwrap.ts';
 
 /** A fence as a file (drivers/dma-buf/sync_file.c). */
 interface SyncFile {

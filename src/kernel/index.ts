@@ -52,6 +52,7 @@ export { type IoctlEntry, type IoctlHandler, ioctls, on, onRaw, type RawIoctlHan
 export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
 export { type Gfp, type HeldLock, LockClass, Lockdep } from './lockdep.ts';
 export { Log, type LogLine } from './log.ts';
+export { MemoryFileSystem } from './memory-file-system.ts';
 export type { MemoryObject, MemoryProvider, MemoryRange } from './memory-object.ts';
 export { Mutex } from './mutex.ts';
 export { kstrtobool, kstrtoint, kstrtoll, kstrtou8, kstrtou16, kstrtouint, kstrtoull, sysfsStreq } from './parse.ts';
@@ -93,3 +94,5 @@ export {
   waitOn,
   yieldNow,
 } from './wait.ts';
+export { WwAcquireContext, WwClass } from './ww-acquire.ts';
+export { type WwLockOptions, WwMutex } from './ww-mutex.ts';

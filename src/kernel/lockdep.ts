@@ -76,8 +76,7 @@ export class Lockdep {
   readonly #now: () => number;
   readonly #classes = new Map<string, LockClass>();
   readonly #reported = new Set<string>();
-  /** Locks held by anybody: while it is 0, hardly anything has to be looked at. */
-  held = 0;
+  readonly #held = new Set<HeldLock>();
   /** Taken by a fault on user memory. */
   readonly mmapLock: LockClass;
   readonly #fsReclaim: LockClass;
@@ -98,6 +97,11 @@ export class Lockdep {
     const primed = [this.mmapLock, reservation, this.#fsReclaim, this.#mmuNotifier, this.fenceMap];
     for (const [index, from] of primed.slice(0, -1).entries())
       this.#learn(from, primed[index + 1] as LockClass, 'at boot, for all drivers');
+  }
+
+  /** Locks held by anybody: while it is 0, hardly anything has to be looked at. */
+  get held(): number {
+    return this.#held.size;
   }
 
   /** The class of that name; made by the first who asks. @param nests see {@link LockClass.nests} */
@@ -128,7 +132,7 @@ export class Lockdep {
     const held = { lockClass: taken, lock, holder: context };
     context.locks ??= [];
     context.locks.push(held);
-    this.held++;
+    this.#held.add(held);
     return held;
   }
 
@@ -138,7 +142,7 @@ export class Lockdep {
     // It has been reported as held at the end of its call, and forgotten.
     if (at < 0) return;
     locks.splice(at, 1);
-    this.held--;
+    this.#held.delete(held);
   }
 
   mightTake(lockClass: LockClass): void {
@@ -168,25 +172,21 @@ export class Lockdep {
     return this.held > 0 && (this.#scheduler.context.locks ?? []).some((held) => held.lockClass === lockClass);
   }
 
-  /**
-   * A call or a piece of work has ended: reports what it still holds, and forgets it.
-   *
-   * @param end where the end is, for people: `at the end of its call`
-   */
-  ended(context: LockHolder, end: string): void {
-    for (const held of context.locks?.splice(0) ?? []) {
-      this.held--;
-      const name = describe(held.lock);
-      const what =
-        held.lockClass === this.fenceMap ? 'a fence signalling section is still open' : `${held.lockClass.name} (${name}) is still held`;
-      this.#findings.report('lock-held-at-end', `${what} ${end}`, held.lock);
-    }
+  /** The call of a task is on its way back to the program: reports what it still holds, and forgets that. */
+  callEnded(): void {
+    const { context, plainCall } = this.#scheduler;
+    for (const held of [...(context.locks ?? []), ...(plainCall.locks ?? [])]) this.#reportHeld(held, 'at the end of a call');
   }
 
-  /** The same for the call of a task, on its way back to the program. */
-  callEnded(): void {
-    this.ended(this.#scheduler.context, 'at the end of its call');
-    this.ended(this.#scheduler.plainCall, 'at the end of its call');
+  /** The machine is switched off. */
+  shutDown(): void {
+    for (const held of [...this.#held]) this.#reportHeld(held, 'at shutdown');
+  }
+
+  #reportHeld(held: HeldLock, when: string): void {
+    this.gaveBack(held);
+    const what = held.lockClass === this.fenceMap ? 'a fence signalling section is' : `${held.lockClass.name} (${describe(held.lock)}) is`;
+    this.#findings.report('lock-held-at-end', `${what} still held ${when}`, held.lock);
   }
 
   // ---- the graph -------------------------------------------------------------------

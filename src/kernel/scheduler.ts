@@ -158,8 +158,6 @@ export class Scheduler {
   readonly plainCall: LockHolder = { locks: undefined };
   /** Holds what events and code outside the machine take. */
   readonly #outside: LockHolder = { locks: undefined };
-  /** Told of a coroutine that has ended. */
-  onEnded: ((coroutine: Coroutine<any>) => void) | undefined;
   /** Asked before a wait that signals end: whether one comes at once. */
   interrupts: ((task: Task, what: string) => boolean) | undefined;
 
@@ -227,7 +225,6 @@ export class Scheduler {
 
   ended(coroutine: Coroutine<any>): void {
     this.#alive.delete(coroutine);
-    this.onEnded?.(coroutine);
   }
 
   /** Runs a plain call on behalf of a task. */

@@ -16,7 +16,8 @@ import {
 } from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
 import { File, type FileOperations, waitOrAgain } from './file.ts';
-import { type FileSystem, Inode } from './inode.ts';
+import { Inode } from './inode.ts';
+import { MemoryFileSystem } from './memory-file-system.ts';
 import { SocketsInFlight } from './sockets-in-flight.ts';
 import type { System } from './system.ts';
 import { WaitQueue } from './wait.ts';
@@ -146,20 +147,13 @@ const operations: FileOperations<SocketEnd> = {
 };
 
 /** The file system of sockets, one a machine. */
-export class SocketFs implements FileSystem {
+export class SocketFs extends MemoryFileSystem {
   readonly type = 'sockfs';
   readonly magic = SOCKFS_MAGIC;
-  readonly dev = 8;
   readonly inFlight = new SocketsInFlight();
-  readonly #system: System;
-  #nextIno = 1;
 
   constructor(system: System) {
-    this.#system = system;
-  }
-
-  now() {
-    return this.#system.realtime();
+    super(system, 8);
   }
 
   /** socketpair(2) with AF_UNIX and SOCK_SEQPACKET. @param flags O_NONBLOCK or 0 */
@@ -179,11 +173,11 @@ export class SocketFs implements FileSystem {
 
   #open(end: SocketEnd, flags: number): File<SocketEnd> {
     // __sock_create takes a socket that cannot be had for too many files.
-    if (this.#system.faults.fails('alloc', 'struct socket') !== undefined) throw new Errno('ENFILE', 'no memory for a socket');
-    this.#system.kmalloc('struct unix_sock');
-    const inode = new Inode(this, { ino: this.#nextIno++, mode: S_IFSOCK | 0o777 });
+    if (this.system.faults.fails('alloc', 'struct socket') !== undefined) throw new Errno('ENFILE', 'no memory for a socket');
+    this.system.kmalloc('struct unix_sock');
+    const inode = new Inode(this, { ino: this.takeIno(), mode: S_IFSOCK | 0o777 });
     const path = () => `socket:[${inode.ino}]`;
-    const file = new File(this.#system, { ops: operations, inode, flags: O_RDWR | flags, private: end, path });
+    const file = new File(this.system, { ops: operations, inode, flags: O_RDWR | flags, private: end, path });
     this.inFlight.opened(file, end);
     return file;
   }

@@ -98,9 +98,6 @@ export class System {
     this.copies = new CopyWatch(this.lockdep, this.faults);
     this.clock.onGenerator = (event) =>
       this.findings.report('sleep-in-atomic', `the function of ${event.describe()} is a generator, but events cannot wait`);
-    scheduler.onEnded = (coroutine) => {
-      if (coroutine.locks !== undefined) this.lockdep.ended(coroutine, `at the end of ${coroutine.name}`);
-    };
     scheduler.interrupts = (task, what) => this.faults.isActive && this.#isInterrupted(task, what);
     this.memory = options.memory;
     this.tracer = options.trace === undefined ? undefined : new Tracer(this, options.trace);
@@ -182,6 +179,7 @@ export class System {
    * @throws Leak with one line per thing left; BrokenRules when a rule of the real kernel was broken and nobody expected it
    */
   assertClean(): void {
+    this.lockdep.shutDown();
     const left = this.ledger.list();
     if (left.length > 0) throw new Leak(left);
     if (this.findings.unexpected.length > 0) throw new BrokenRules(this.findings.unexpected);

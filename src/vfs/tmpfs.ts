@@ -1,6 +1,6 @@
 import { Errno } from '../abi/index.ts';
 import { S_IFDIR, S_IFMT, TMPFS_MAGIC } from '../abi/uapi/index.ts';
-import type { FileOperations, FileSystem, Stat, System, Timespec } from '../kernel/index.ts';
+import { type FileOperations, type FileSystem, MemoryFileSystem, type Stat, type System } from '../kernel/index.ts';
 import { directoryOperations } from './directory-file.ts';
 import type { NameCount, Storage } from './storage.ts';
 import { TmpfsFile } from './tmpfs-file.ts';
@@ -12,28 +12,15 @@ const NAME_SIZE = 20;
 const SHORT_TARGET_MAX = 128;
 
 /** A file system in memory, as far as all of them are alike: mm/shmem.c. */
-export abstract class Tmpfs implements FileSystem {
-  abstract readonly type: string;
+export abstract class Tmpfs extends MemoryFileSystem {
   readonly keepsBirth = true;
   readonly xattrs = ['trusted.', 'security.', 'user.'];
   readonly magic = TMPFS_MAGIC;
-  readonly dev: number;
   protected readonly storage: Storage;
-  readonly #system: System;
-  #nextIno = 1;
 
   constructor(system: System, storage: Storage, dev: number) {
-    this.#system = system;
+    super(system, dev);
     this.storage = storage;
-    this.dev = dev;
-  }
-
-  now(): Timespec {
-    return this.#system.realtime();
-  }
-
-  takeIno(): number {
-    return this.#nextIno++;
   }
 
   /** A new file without a name. */

@@ -2,26 +2,14 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import { compile, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
-import { NativeServer } from '../support/native-server.ts';
+import { NativeServer, printed } from '../support/native-server.ts';
 import { root } from '../support/paths.ts';
 import { pseudoBoard } from '../support/pseudo-board.ts';
 
 const folder = temporaryFolder();
 
-/** What a program prints under a machine with pseudo file systems. */
-async function printed(command: readonly string[], server = new NativeServer(pseudoBoard())): Promise<string> {
-  try {
-    const { child, ended } = server.start(command, { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [output, { status }] = await Promise.all([text(child.stdout as NonNullable<typeof child.stdout>), ended]);
-    expect(status).toBe(0);
-    await server.turn();
-    return output;
-  } finally {
-    server.close();
-  }
-}
-
-const shell = (script: string, server?: NativeServer) => printed(['sh', '-e', '-c', script], server);
+const printedHere = (command: readonly string[], server = new NativeServer(pseudoBoard())) => printed(command, server);
+const shell = (script: string, server?: NativeServer) => printedHere(['sh', '-e', '-c', script], server);
 const lines = (output: string) => output.trimEnd().split('\n');
 
 testWithCompiler('a shell reads and writes attributes, and works in their folders', async () => {
@@ -105,7 +93,7 @@ print(os.getcwd(), os.access('uevent', os.R_OK), os.path.exists('nothing'))
 `;
 
 testWithCompiler('Python walks the tree, by paths and by descriptors', async () => {
-  expect(lines(await printed(['python3', '-c', PYTHON]))).toEqual([
+  expect(lines(await printedHere(['python3', '-c', PYTHON]))).toEqual([
     "('/sys/devices/virtual/misc/udmabuf', ['power', 'subsystem'], ['uevent', 'dev'])",
     '/sys/devices/virtual/misc/udmabuf /sys/class/misc',
     "['/sys/class/misc/udmabuf/dev'] 10:258",
@@ -117,7 +105,7 @@ testWithCompiler('Python walks the tree, by paths and by descriptors', async () 
 
 testWithCompiler('streams of folders, scandir and glob', async () => {
   const program = compile(join(root, 'test/native/programs/tree.c'), join(folder, 'tree'));
-  expect(lines(await printed([program]))).toEqual([
+  expect(lines(await printedHere([program]))).toEqual([
     'told: the same name again',
     'rewound: the same names again',
     'scandir: dev power subsystem uevent',

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { generic } from '../../src/boards/index.ts';
 import { hostTime } from '../../src/doors/cli/run.ts';
 import { type Addon, loadAddon, PreloadServer, SharedMemoryProvider } from '../../src/doors/preload/index.ts';
@@ -111,6 +112,19 @@ export class NativeServer {
     this.server.close();
     this.#pacer.stop();
     this.machine.shutdown();
+  }
+}
+
+/** What a program prints as the only client of a server, which is closed then. @throws Leak, BrokenRules, an Error when it fails */
+export async function printed(command: readonly string[], server: NativeServer): Promise<string> {
+  try {
+    const { child, ended } = server.start(command, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [output, { status, signal }] = await Promise.all([text(child.stdout as NonNullable<typeof child.stdout>), ended]);
+    if (status !== 0) throw new Error(`${command.join(' ')} ended with ${status ?? signal}, having printed:\n${output}`);
+    await server.turn();
+    return output;
+  } finally {
+    server.close();
   }
 }
 

@@ -1,30 +1,18 @@
 /** fs/configfs: objects of the kernel that programs make and remove, at /sys/kernel/config. */
 import { CONFIGFS_MAGIC } from '../../abi/uapi/index.ts';
-import type { FileSystem, System, Timespec } from '../../kernel/index.ts';
+import { MemoryFileSystem, type System } from '../../kernel/index.ts';
 import { registerFileSystem } from '../file-system-types.ts';
 import { ConfigDirectory } from './configfs-directory.ts';
 import { ConfigGroup, type ConfigSubsystem } from './configfs-item.ts';
 
-export class Configfs implements FileSystem {
+export class Configfs extends MemoryFileSystem {
   readonly type = 'configfs';
   readonly magic = CONFIGFS_MAGIC;
-  readonly dev: number;
   readonly root: ConfigDirectory;
-  readonly #system: System;
-  #nextIno = 1;
 
   constructor(system: System) {
-    this.#system = system;
-    this.dev = system.vfs.takeDev();
+    super(system, system.vfs.takeDev());
     this.root = new ConfigDirectory(this, new ConfigGroup('', {}), true);
-  }
-
-  now(): Timespec {
-    return this.#system.realtime();
-  }
-
-  takeIno(): number {
-    return this.#nextIno++;
   }
 }
 

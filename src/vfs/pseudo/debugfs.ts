@@ -1,7 +1,7 @@
 /** fs/debugfs/inode.c: files that drivers show to whoever debugs them, at /sys/kernel/debug. */
 import { Errno } from '../../abi/index.ts';
 import { DEBUGFS_MAGIC, POLLHUP, S_IFLNK, S_IFREG } from '../../abi/uapi/index.ts';
-import type { FileOperations, FileSystem, MaybeKernel, Stat, System, Task, Timespec } from '../../kernel/index.ts';
+import { type FileOperations, type MaybeKernel, MemoryFileSystem, type Stat, type System, type Task } from '../../kernel/index.ts';
 import { directoryOperations } from '../directory-file.ts';
 import { registerFileSystem } from '../file-system-types.ts';
 import { Symlink, TreeInode } from '../tree-inode.ts';
@@ -9,26 +9,14 @@ import { ListedDirectory } from './listed-directory.ts';
 import { type Gone, proxied } from './removable-file.ts';
 import { type ShowRecord, seqOperations, single } from './seq-file.ts';
 
-class Debugfs implements FileSystem {
+class Debugfs extends MemoryFileSystem {
   readonly type = 'debugfs';
   readonly magic = DEBUGFS_MAGIC;
-  readonly dev: number;
   readonly root: DebugfsDirectory;
-  readonly #system: System;
-  #nextIno = 1;
 
   constructor(system: System) {
-    this.#system = system;
-    this.dev = system.vfs.takeDev();
+    super(system, system.vfs.takeDev());
     this.root = new DebugfsDirectory(this, 0o700);
-  }
-
-  now(): Timespec {
-    return this.#system.realtime();
-  }
-
-  takeIno(): number {
-    return this.#nextIno++;
   }
 }
 

@@ -1,16 +1,15 @@
 /** fs/kernfs: the tree that sysfs is, as both sides see it: programs through the calls, the kernel as {@link SysfsDirectory}. */
 import { Errno } from '../../abi/index.ts';
 import { PAGE_SIZE, S_IFDIR, S_IFLNK, S_IFREG } from '../../abi/uapi/index.ts';
-import type {
-  Attribute,
-  AttributeGroup,
-  BinaryAttribute,
-  FileOperations,
-  FileSystem,
-  Stat,
-  SysfsDirectory,
-  System,
-  Timespec,
+import {
+  type Attribute,
+  type AttributeGroup,
+  type BinaryAttribute,
+  type FileOperations,
+  MemoryFileSystem,
+  type Stat,
+  type SysfsDirectory,
+  type System,
 } from '../../kernel/index.ts';
 import { Directory, Symlink, type TreeInode } from '../tree-inode.ts';
 import { kernfsDirectoryOperations, operationsOf } from './kernfs-file.ts';
@@ -18,31 +17,19 @@ import { type Content, KernfsFile } from './kernfs-node.ts';
 import { nameHash } from './name-hash.ts';
 
 /** A file system of kernfs nodes. */
-export class Kernfs implements FileSystem {
+export class Kernfs extends MemoryFileSystem {
   readonly type: string;
   readonly magic: number;
-  readonly dev: number;
   readonly root: KernfsDirectory;
   /** Called when a name has come or gone. */
   readonly changed: () => void;
-  readonly #system: System;
-  #nextIno = 1;
 
   constructor(system: System, type: string, magic: number, dev: number, changed: () => void) {
-    this.#system = system;
+    super(system, dev);
     this.changed = changed;
     this.type = type;
     this.magic = magic;
-    this.dev = dev;
     this.root = new KernfsDirectory(this, undefined, '', 0o555);
-  }
-
-  now(): Timespec {
-    return this.#system.realtime();
-  }
-
-  takeIno(): number {
-    return this.#nextIno++;
   }
 }
 

@@ -1,33 +1,21 @@
 /** fs/proc: what the kernel tells about itself and its tasks, at /proc. */
 import { Errno } from '../../abi/index.ts';
 import { PROC_SUPER_MAGIC } from '../../abi/uapi/index.ts';
-import type { FileOperations, FileSystem, Stat, System, Timespec } from '../../kernel/index.ts';
+import { type FileOperations, MemoryFileSystem, type Stat, type System } from '../../kernel/index.ts';
 import { registerFileSystem } from '../file-system-types.ts';
 import type { TreeInode } from '../tree-inode.ts';
 import { ListedDirectory } from './listed-directory.ts';
 import { linesOperations, ProcSymlink, procDirectoryOperations, procStat, RegisteredFile } from './proc-file.ts';
 import { TaskFolders } from './proc-task.ts';
 
-export class Procfs implements FileSystem {
+export class Procfs extends MemoryFileSystem {
   readonly type = 'proc';
   readonly magic = PROC_SUPER_MAGIC;
-  readonly dev: number;
-  readonly system: System;
   readonly root: ProcDirectory;
-  #nextIno = 1;
 
   constructor(system: System) {
-    this.system = system;
-    this.dev = system.vfs.takeDev();
+    super(system, system.vfs.takeDev());
     this.root = new ProcRoot(this);
-  }
-
-  now(): Timespec {
-    return this.system.realtime();
-  }
-
-  takeIno(): number {
-    return this.#nextIno++;
   }
 }
 

@@ -1,9 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { describe, expect } from 'vitest';
 import { compile, temporaryFolder, testWithCompiler } from '../../support/compiler.ts';
-import { NativeServer } from '../../support/native-server.ts';
+import { NativeServer, printed } from '../../support/native-server.ts';
 import { root } from '../../support/paths.ts';
 import { pseudoBoard } from '../../support/pseudo-board.ts';
 import { isPseudo, readScriptFile, recordedAnswers, scriptFiles, splitAnswers } from './files.ts';
@@ -11,19 +10,10 @@ import { isPseudo, readScriptFile, recordedAnswers, scriptFiles, splitAnswers } 
 const folder = temporaryFolder();
 
 /** Runs one script as a program of a machine of its own. @returns what it printed */
-async function runAlone(interpreter: string, script: string): Promise<string> {
+function runAlone(interpreter: string, script: string): Promise<string> {
   const path = join(folder, 'one.script');
   writeFileSync(path, script);
-  const server = new NativeServer(pseudoBoard());
-  try {
-    const { child, ended } = server.start([interpreter, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [output, { status }] = await Promise.all([text(child.stdout as NonNullable<typeof child.stdout>), ended]);
-    expect(status).toBe(0);
-    await server.turn();
-    return output;
-  } finally {
-    server.close();
-  }
+  return printed([interpreter, path], new NativeServer(pseudoBoard()));
 }
 
 /** Files of scripts that do not run natively. */

@@ -18,6 +18,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "harmless.h"
+
 #define FDS 48
 #define PAGE 4096ul
 #define ARENA_PAGES 8
@@ -122,17 +124,6 @@ static int own_file(void)
 
 	fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 	return fd;
-}
-
-/* No file grows beyond a megabyte, and if memory runs out it is this program that goes. */
-static void be_harmless_to_the_host(void)
-{
-	struct rlimit size = { 1 << 20, 1 << 20 };
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
-
-	if (setrlimit(RLIMIT_FSIZE, &size) || signal(SIGXFSZ, SIG_IGN) == SIG_ERR || write(fd, "1000", 4) != 4)
-		exit(2);
-	close(fd);
 }
 
 /* Makes calls until there were enough, by the arguments of the program: a seed and a number. */

@@ -17,6 +17,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "await-sleep.h"
+
 static int in, out;
 /* Handlers that ran since the last line, and ever. */
 static volatile sig_atomic_t handled, ever;
@@ -50,29 +52,7 @@ static void set(int number, void (*handler)(int), int flags)
 
 /* ---- another thread that acts once the first one sleeps --------------------------- */
 
-static pid_t first;
 static pthread_t first_thread;
-
-static int is_asleep(void)
-{
-	char path[64], text[512] = "", *at;
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/self/task/%d/stat", first);
-	fd = open(path, O_RDONLY);
-	if (read(fd, text, sizeof text - 1) < 0)
-		abort();
-	close(fd);
-	at = strrchr(text, ')');
-	return at && at[2] == 'S';
-}
-
-static void await_sleep(void)
-{
-	/* Once could be a sleep on the way. */
-	for (int times = 0; times < 3; times += is_asleep())
-		sched_yield();
-}
 
 struct plan { int signals[4]; const char *bytes; };
 

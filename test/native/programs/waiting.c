@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "await-sleep.h"
+
 static int in, out, other[2], event;
 static struct pollfd entries[600];
 static int count;
@@ -55,25 +57,6 @@ static void drain(int fd)
 }
 
 /* ---- another thread that writes once the first one sleeps --------------------------- */
-
-static pid_t first;
-
-static void await_sleep(void)
-{
-	for (int times = 0; times < 3;) {
-		char path[64], text[512] = "", *at;
-		int fd;
-
-		snprintf(path, sizeof path, "/proc/self/task/%d/stat", first);
-		fd = open(path, O_RDONLY);
-		if (read(fd, text, sizeof text - 1) < 0)
-			abort();
-		close(fd);
-		at = strrchr(text, ')');
-		times += at && at[2] == 'S';
-		sched_yield();
-	}
-}
 
 static void *write_later(void *fd)
 {
