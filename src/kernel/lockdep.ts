@@ -163,8 +163,8 @@ export class Lockdep {
   mightAllocate(gfp: Gfp, what: string): void {
     if (gfp === 'GFP_ATOMIC' || gfp === 'GFP_NOWAIT') return;
     this.mightSleep(`memory for ${what} (${gfp})`);
-    if (gfp === 'GFP_KERNEL') this.mightTake(this.#fsReclaim);
-    this.mightTake(this.#mmuNotifier);
+    // Reclaim calls notifiers, too; the order primed at boot says so.
+    this.mightTake(gfp === 'GFP_KERNEL' ? this.#fsReclaim : this.#mmuNotifier);
   }
 
   /** Whether the code that runs now holds a lock of a class. */
