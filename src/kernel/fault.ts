@@ -48,7 +48,7 @@ export interface Fault {
 const isCount = (value: number | undefined) => value === undefined || (Number.isSafeInteger(value) && value >= 1);
 
 /** @throws SyntaxError when a fault can never be what it says */
-export function checked(fault: Fault): Fault {
+export function checkedFault(fault: Fault): Fault {
   const { service, error, nth, every, p, times, after_ns = 0, before_ns = Number.POSITIVE_INFINITY } = fault;
   const errors: readonly ErrnoName[] | undefined = FAULT_SERVICES[service];
   if (errors === undefined) throw new SyntaxError(`no service is called ${service}`);

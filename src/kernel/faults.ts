@@ -1,5 +1,5 @@
 import { Errno, type ErrnoName } from '../abi/index.ts';
-import { checked, FAULT_SERVICES, type Fault, type FaultService } from './fault.ts';
+import { checkedFault, FAULT_SERVICES, type Fault, type FaultService } from './fault.ts';
 import { parseFault } from './fault-text.ts';
 import type { Log } from './log.ts';
 import type { Random } from './random.ts';
@@ -89,7 +89,7 @@ export class Faults {
    */
   add(fault: Fault | string): () => void {
     const planned = new PlannedFault(
-      checked(typeof fault === 'string' ? parseFault(fault) : fault),
+      checkedFault(typeof fault === 'string' ? parseFault(fault) : fault),
       this.#around.random(`fault ${this.#added++}`),
     );
     this.#planned.push(planned);

@@ -14,7 +14,7 @@ export { DeviceModel } from './device-model.ts';
 export { type CharacterRegion, type DevicePlace, Devices, MISC_MAJOR, type MiscDevice, type NodeMaker } from './devices.ts';
 export { createEpollFile, type EventPoll, eventPollOf } from './epoll.ts';
 export type { EpollEvent } from './epoll-item.ts';
-export { FAULT_SERVICES, type Fault, type FaultService } from './fault.ts';
+export { checkedFault, FAULT_SERVICES, type Fault, type FaultService } from './fault.ts';
 export { formatFault, parseFault } from './fault-text.ts';
 export { type FaultHit, Faults } from './faults.ts';
 export { type Descriptors, FdTable } from './fd-table.ts';

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { boards } from '../../boards/index.ts';
+import { checkedFault, type Fault, parseFault } from '../../kernel/index.ts';
 import { doctor } from './doctor/doctor.ts';
 import { mount } from './mount.ts';
 import { Refusal } from './program.ts';
@@ -11,6 +12,18 @@ function wholeNumber(text: string): number {
   if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('not a whole number.');
   return value;
 }
+
+function fault(text: string, earlier: readonly Fault[]): readonly Fault[] {
+  try {
+    return [...earlier, checkedFault(parseFault(text))];
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new InvalidArgumentError(error.message);
+  }
+}
+
+const FAULT = 'let a service of the kernel fail, as "alloc:nth=3:ENOMEM"; may be given several times';
+const STRICT = 'exit with 123 when the program went well but a rule of the kernel was broken or something was left; tell what came before';
 
 const program = new Command('ioctopus')
   .description('Linux device nodes without the hardware and without the kernel')
@@ -27,6 +40,8 @@ program
       .default('real'),
   )
   .option('--strace', 'print each call on the device nodes, decoded, to standard error', false)
+  .option('--fault <fault>', FAULT, fault, [])
+  .option('--strict', STRICT, false)
   .argument('<command...>', 'the program and its arguments; put -- before them')
   .passThroughOptions()
   .action(async (command: string[], options: RunOptions) => {
@@ -39,6 +54,8 @@ program
   .option('--board <name>', 'the machine: a name that "ioctopus boards" lists, or the path of a module', 'generic')
   .option('--seed <number>', 'of every choice that the machine makes', wholeNumber, 1)
   .option('--strace', 'print each call on the machine, decoded, to standard error', false)
+  .option('--fault <fault>', FAULT, fault, [])
+  .option('--strict', STRICT, false)
   .argument('<folder>', 'an empty folder')
   .argument('[command...]', 'a program and its arguments, which also has the device nodes as under "run"; put -- before them')
   .action(async (folder: string, command: string[], options: BootOptions) => {

@@ -3,7 +3,7 @@ import { findBoard } from './boards.ts';
 import { loadShim, takeFolder } from './mount-point.ts';
 import { loadNativeParts } from './native-parts.ts';
 import { assertServable, findProgram, Refusal } from './program.ts';
-import { type BootOptions, bootFor, runUnder, say, shutDown, startServer } from './run.ts';
+import { type BootOptions, bootFor, runUnder, say, shutDown, startServer, strictStatus } from './run.ts';
 
 const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
@@ -45,19 +45,24 @@ export async function mount(given: string, command: readonly string[], options: 
   const server = program === undefined ? undefined : startServer({ addon, machine, pacer });
   const ending = new Ending();
   let mounted: Mount | undefined;
+  let status = 0;
+  let isClean = false;
   try {
     mounted = await Mount.make({ shim, machine, pacer, folder, onEnd: ending.now }).catch((error: Error) => {
       throw new Refusal(`mounting at ${folder} failed: ${error.message}; "ioctopus doctor" says what may be in the way`);
     });
-    if (server !== undefined && program !== undefined) return await runUnder(server, program, command);
-    say(`${options.board} is mounted at ${folder}; Ctrl-C unmounts it`);
-    await ending.wanted;
-    return 0;
+    if (server !== undefined && program !== undefined) {
+      status = await runUnder(server, program, command);
+    } else {
+      say(`${options.board} is mounted at ${folder}; Ctrl-C unmounts it`);
+      await ending.wanted;
+    }
   } finally {
     await mounted?.close();
     server?.close();
     ending.stop();
     pacer.stop();
-    shutDown(machine);
+    isClean = shutDown(machine);
   }
+  return strictStatus(options, isClean, status);
 }
