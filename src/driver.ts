@@ -3,6 +3,7 @@ export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
 export { generic } from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export * from './irq/index.ts';
 export {
   type Attribute,
   type AttributeGroup,

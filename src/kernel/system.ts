@@ -20,6 +20,9 @@ import { TaskTable } from './task-table.ts';
 import { type TraceLine, Tracer } from './trace.ts';
 import type { Vfs } from './vfs.ts';
 
+/** Of the processors; only texts that programs read depend on it. */
+export type Architecture = 'x86-64' | 'arm64';
+
 export interface SystemOptions {
   /** Of every choice the machine makes. */
   readonly seed: number;
@@ -27,6 +30,9 @@ export interface SystemOptions {
   readonly bootTime_s: number;
   /** Virtual time at which the machine comes up. */
   readonly start_ns: number;
+  /** How many processors the machine has. */
+  readonly cpus: number;
+  readonly architecture: Architecture;
   readonly memory: MemoryProvider;
   readonly makeVfs: (system: System) => Vfs;
   /** Whether findings tell what happened to their parties before; keeping that costs time. */
@@ -48,6 +54,8 @@ interface Deferred {
 export class System {
   readonly seed: number;
   readonly checksCpuAccess: boolean;
+  readonly cpus: number;
+  readonly architecture: Architecture;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly log: Log;
@@ -73,6 +81,8 @@ export class System {
   constructor(options: SystemOptions) {
     this.seed = options.seed;
     this.checksCpuAccess = options.checksCpuAccess ?? false;
+    this.cpus = options.cpus;
+    this.architecture = options.architecture;
     this.#bootTime_s = options.bootTime_s;
     this.clock = new Clock(options.start_ns);
     this.scheduler = new Scheduler(this.clock, Random.stream(options.seed, 'scheduler'));

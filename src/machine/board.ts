@@ -1,3 +1,4 @@
+import type { Architecture } from '../kernel/index.ts';
 import type { Machine } from './machine.ts';
 
 /** What a machine is made of: its memory map and its devices. */
@@ -8,6 +9,10 @@ export interface Board {
   readonly description: string;
   /** Bytes of RAM, a multiple of 4 MiB; 2 GiB when left out. */
   readonly ram?: number;
+  /** How many processors; 1 when left out. Code of the machine runs one piece at a time all the same. */
+  readonly cpus?: number;
+  /** x86-64 when left out. */
+  readonly architecture?: Architecture;
   /** Adds the devices. Called once, when the machine boots. */
   setUp(machine: Machine): void;
 }

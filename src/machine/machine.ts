@@ -1,4 +1,5 @@
 import type { Volume } from 'memfs';
+import { irqs } from '../irq/index.ts';
 import { type Defect, type Fault, type Faults, Leak, type Ledger, type MemoryProvider, System, type TraceLine } from '../kernel/index.ts';
 import { ArrayMemoryProvider, PhysicalMemory } from '../memory/index.ts';
 import { FileTree } from '../vfs/index.ts';
@@ -48,6 +49,8 @@ export class Machine {
       seed: options.seed ?? 1,
       bootTime_s: options.bootTime_s ?? DEFAULT_BOOT_TIME_S,
       start_ns: options.start_ns ?? 1e9,
+      cpus: board.cpus ?? 1,
+      architecture: board.architecture ?? 'x86-64',
       memory: options.memory?.(ledger) ?? new ArrayMemoryProvider(ledger),
       makeVfs: (system) => {
         tree = new FileTree(system);
@@ -61,6 +64,7 @@ export class Machine {
     this.tree = tree as unknown as FileTree;
     this.system.ledger.stacks = options.stacks ?? false;
     this.tree.mountPseudo(this.system);
+    irqs(this.system);
     this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM, 0, () => this.system.faults.fails('page', '') !== undefined);
     board.setUp(this);
     for (const fault of options.faults ?? []) this.faults.add(fault);
@@ -97,6 +101,8 @@ export class Machine {
     for (const task of tasks.all()) tasks.end(task, { code: 0 });
     scheduler.runReady();
     for (const run of this.#atShutdown.reverse()) run();
+    // What they set going ends.
+    scheduler.runReady();
     const used = this.ram.size - this.ram.freeBytes;
     const heldByKernel = ledger.live().filter((thing) => !heldByPrograms.includes(thing));
     for (const thing of heldByKernel) thing.left?.();
