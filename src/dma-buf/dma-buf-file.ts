@@ -30,8 +30,9 @@ import {
 } from '../kernel/index.ts';
 import type { DmaBuf, DmaDirection, PollSlot } from './dma-buf.ts';
 import type { DmaFence } from './dma-fence.ts';
+import { getStubFence } from './dma-fence-stub.ts';
 import { unwrapFence } from './dma-fence-unwrap.ts';
-import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage, usageToWaitFor } from './dma-resv.ts';
+import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage, usageToWaitFor } from './dma-resv-usage.ts';
 import { createSyncFile, fenceOfDescriptor } from './sync-file.ts';
 
 type BufferFile = File<DmaBuf<any>>;
@@ -91,7 +92,7 @@ function* exportSyncFile(file: BufferFile, address: number, task: Task): Kernel<
   const argument = yield* takeStruct(task.memory, dma_buf_export_sync_file, address);
   const usage = usageToWaitFor(wantsWrite(argument.value.flags));
   const fd = yield* task.files.reserve(true);
-  const fence = file.private.resv.getSingleton(usage);
+  const fence = file.private.resv.getSingleton(usage) ?? getStubFence(task.system);
   const syncFile = createSyncFile(task.system, fence);
   fence.put();
   try {
@@ -142,7 +143,7 @@ function isReady(dmabuf: DmaBuf<any>, slot: PollSlot, event: number, usage: DmaR
     fence.put();
     dmabuf.put();
   };
-  for (const fence of dmabuf.resv.fences(usage)) {
+  for (const { fence } of dmabuf.resv.entries(usage)) {
     if (!fence.addCallback(callback)) continue;
     slot.callback = callback;
     // Another fence may take its slot meanwhile.

@@ -15,14 +15,15 @@ export { allocateFenceContexts, allocatePrivateStub, getStubFence } from './dma-
 export { mergeFences, unwrapFence } from './dma-fence-unwrap.ts';
 export { waitAnyFence } from './dma-fence-wait.ts';
 export { addDmaHeap, type DmaHeap } from './dma-heap.ts';
+export { DmaResv, type DmaResvEntry, reservationClass } from './dma-resv.ts';
+export { PendingFences } from './dma-resv-pending.ts';
 export {
   DMA_RESV_USAGE_BOOKKEEP,
   DMA_RESV_USAGE_KERNEL,
   DMA_RESV_USAGE_READ,
   DMA_RESV_USAGE_WRITE,
-  DmaResv,
   type DmaResvUsage,
   usageToWaitFor,
-} from './dma-resv.ts';
+} from './dma-resv-usage.ts';
 export { createSyncFile, fenceOfSyncFile } from './sync-file.ts';
 export { addSystemHeap } from './system-heap.ts';
