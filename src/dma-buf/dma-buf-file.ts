@@ -33,7 +33,7 @@ import type { DmaFence } from './dma-fence.ts';
 import { getStubFence } from './dma-fence-stub.ts';
 import { unwrapFence } from './dma-fence-unwrap.ts';
 import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage, usageToWaitFor } from './dma-resv-usage.ts';
-import { createSyncFile, fenceOfDescriptor } from './sync-file.ts';
+import { answerWithSyncFile, createSyncFile, fenceOfDescriptor } from './sync-file.ts';
 
 type BufferFile = File<DmaBuf<any>>;
 
@@ -92,18 +92,12 @@ function* exportSyncFile(file: BufferFile, address: number, task: Task): Kernel<
   const argument = yield* takeStruct(task.memory, dma_buf_export_sync_file, address);
   const usage = usageToWaitFor(wantsWrite(argument.value.flags));
   const fd = yield* task.files.reserve(true);
-  const fence = file.private.resv.getSingleton(usage) ?? getStubFence(task.system);
-  const syncFile = createSyncFile(task.system, fence);
-  fence.put();
-  try {
-    yield* argument.giveBack({ fd });
-  } catch (error) {
-    syncFile.put();
-    yield* task.files.cancel(fd);
-    throw error;
-  }
-  yield* task.files.fill(fd, syncFile);
-  return 0;
+  return yield* answerWithSyncFile(task, fd, argument, { fd }, () => {
+    const fence = file.private.resv.getSingleton(usage) ?? getStubFence(task.system);
+    const syncFile = createSyncFile(task.system, fence);
+    fence.put();
+    return syncFile;
+  });
 }
 
 function* importSyncFile(file: BufferFile, { flags, fd }: { flags: number; fd: number }, task: Task): Kernel<number> {

@@ -25,5 +25,7 @@ export {
   type DmaResvUsage,
   usageToWaitFor,
 } from './dma-resv-usage.ts';
+export { addSwSync } from './sw-sync.ts';
 export { createSyncFile, fenceOfSyncFile } from './sync-file.ts';
+export { SyncPoint, SyncTimeline } from './sync-timeline.ts';
 export { addSystemHeap } from './system-heap.ts';
