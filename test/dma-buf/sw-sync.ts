@@ -21,6 +21,11 @@ export class SwSync {
     this.sys = sys;
   }
 
+  /** The same for another task. */
+  with(sys: Sys<'task'>): SwSync {
+    return new SwSync(sys);
+  }
+
   timeline(): Kernel<number> {
     return this.sys.open(SW_SYNC, O_RDWR);
   }
@@ -46,9 +51,11 @@ export class SwSync {
   /** The status of each fence inside. */
   *statuses(fence: number): Kernel<number[]> {
     const { num_fences } = yield* this.sys.ioctl(fence, SYNC_IOC_FILE_INFO, {});
-    const records = yield* this.sys.mmap(-1, { length: Math.max(1, num_fences * sync_fence_info.size), flags: 'private anonymous' } as never);
-    void records;
-    return [];
+    const records = this.sys.allocate(num_fences * sync_fence_info.size);
+    yield* this.sys.ioctl(fence, SYNC_IOC_FILE_INFO, { num_fences, sync_fence_info: records.address });
+    const view = new DataView(this.sys.peek(records.address, records.length).slice().buffer);
+    this.sys.free(records);
+    return Array.from({ length: num_fences }, (_, index) => sync_fence_info.decode(view, index * sync_fence_info.size).status);
   }
 
   *close(...fds: number[]): Kernel<void> {
