@@ -30,9 +30,10 @@ import {
 } from '../kernel/index.ts';
 import type { DmaBuf, DmaDirection, PollSlot } from './dma-buf.ts';
 import type { DmaFence } from './dma-fence.ts';
+import { getStubFence } from './dma-fence-stub.ts';
 import { unwrapFence } from './dma-fence-unwrap.ts';
-import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage, usageToWaitFor } from './dma-resv.ts';
-import { createSyncFile, fenceOfDescriptor } from './sync-file.ts';
+import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage, usageToWaitFor } from './dma-resv-usage.ts';
+import { answerWithSyncFile, createSyncFile, fenceOfDescriptor } from './sync-file.ts';
 
 type BufferFile = File<DmaBuf<any>>;
 
@@ -92,22 +93,14 @@ function* exportSyncFile(file: BufferFile, address: number, task: Task): Kernel<
   const argument = yield* takeStruct(task.memory, dma_buf_export_sync_file, address);
   const usage = usageToWaitFor(wantsWrite(argument.value.flags));
   const fd = yield* task.files.reserve(true);
-  let syncFile: File | undefined;
-  try {
-    const fence = file.private.resv.getSingleton(usage);
+  return yield* answerWithSyncFile(task, fd, argument, { fd }, () => {
+    const fence = file.private.resv.getSingleton(usage) ?? getStubFence(task.system);
     try {
-      syncFile = createSyncFile(task.system, fence);
+      return createSyncFile(task.system, fence);
     } finally {
       fence.put();
     }
-    yield* argument.giveBack({ fd });
-  } catch (error) {
-    syncFile?.put();
-    yield* task.files.cancel(fd);
-    throw error;
-  }
-  yield* task.files.fill(fd, syncFile);
-  return 0;
+  });
 }
 
 function* importSyncFile(file: BufferFile, { flags, fd }: { flags: number; fd: number }, task: Task): Kernel<number> {
@@ -153,7 +146,7 @@ function isReady(dmabuf: DmaBuf<any>, slot: PollSlot, event: number, usage: DmaR
     fence.put();
     dmabuf.put();
   };
-  for (const fence of dmabuf.resv.fences(usage)) {
+  for (const { fence } of dmabuf.resv.entries(usage)) {
     if (!fence.addCallback(callback)) continue;
     slot.callback = callback;
     // Another fence may take its slot meanwhile.

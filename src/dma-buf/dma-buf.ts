@@ -19,7 +19,8 @@ import { addBufinfo } from './bufinfo.ts';
 import { CpuAccessBalance } from './cpu-access-balance.ts';
 import { dmaBufOperations } from './dma-buf-file.ts';
 import type { DmaFenceCallback } from './dma-fence.ts';
-import { DmaResv, usageToWaitFor } from './dma-resv.ts';
+import { DmaResv } from './dma-resv.ts';
+import { usageToWaitFor } from './dma-resv-usage.ts';
 
 /** Which way the CPU is about to move data, as `enum dma_data_direction`. */
 export type DmaDirection = 'to-device' | 'from-device' | 'bidirectional';

@@ -96,6 +96,16 @@ export class DmaFenceArray extends DmaFence {
   }
 }
 
+/** A fence for all of several, whose references are taken whether it can be made or not. @throws Errno ENOMEM */
+export function fenceArrayOf(system: System, fences: readonly DmaFence[]): DmaFenceArray {
+  try {
+    return new DmaFenceArray(system, fences);
+  } catch (error) {
+    for (const fence of fences) fence.put();
+    throw error;
+  }
+}
+
 /** dma_fence_match_context: whether a fence, or every member of an array, is of a context. */
 export function matchesContext(fence: DmaFence, context: number): boolean {
   if (!(fence instanceof DmaFenceArray)) return fence.context === context;

@@ -1,7 +1,7 @@
 /** The plain fences inside of containers, and one fence for all of several: drivers/dma-buf/dma-fence-unwrap.c. */
 import type { System } from '../kernel/index.ts';
 import { type DmaFence, isLater } from './dma-fence.ts';
-import { DmaFenceArray } from './dma-fence-array.ts';
+import { DmaFenceArray, fenceArrayOf } from './dma-fence-array.ts';
 import { containedFence, DmaFenceChain, walkFenceChain } from './dma-fence-chain.ts';
 import { allocatePrivateStub } from './dma-fence-stub.ts';
 
@@ -39,11 +39,5 @@ export function mergeFences(system: System, fences: readonly DmaFence[]): DmaFen
   if (latest.size === 0) return allocatePrivateStub(system, signaledAt_ns);
   const kept = [...latest.values()].sort((a, b) => a.context - b.context);
   for (const fence of kept) fence.get();
-  if (kept.length === 1) return kept[0] as DmaFence;
-  try {
-    return new DmaFenceArray(system, kept);
-  } catch (error) {
-    for (const fence of kept) fence.put();
-    throw error;
-  }
+  return kept.length === 1 ? (kept[0] as DmaFence) : fenceArrayOf(system, kept);
 }

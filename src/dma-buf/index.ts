@@ -15,15 +15,18 @@ export { allocateFenceContexts, allocatePrivateStub, getStubFence } from './dma-
 export { mergeFences, unwrapFence } from './dma-fence-unwrap.ts';
 export { waitAnyFence } from './dma-fence-wait.ts';
 export { addDmaHeap, type DmaHeap } from './dma-heap.ts';
+export { DmaResv, type DmaResvEntry, reservationClass } from './dma-resv.ts';
+export { PendingFences } from './dma-resv-pending.ts';
 export {
   DMA_RESV_USAGE_BOOKKEEP,
   DMA_RESV_USAGE_KERNEL,
   DMA_RESV_USAGE_READ,
   DMA_RESV_USAGE_WRITE,
-  DmaResv,
   type DmaResvUsage,
   usageToWaitFor,
-} from './dma-resv.ts';
+} from './dma-resv-usage.ts';
 export { beginSignalling, endSignalling, type SignallingCookie } from './fence-signalling.ts';
+export { addSwSync } from './sw-sync.ts';
 export { createSyncFile, fenceOfSyncFile } from './sync-file.ts';
+export { SyncPoint, SyncTimeline } from './sync-timeline.ts';
 export { addSystemHeap } from './system-heap.ts';

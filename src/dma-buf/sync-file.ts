@@ -1,4 +1,4 @@
-import { Errno } from '../abi/index.ts';
+import { type EncodableStruct, Errno, type Members } from '../abi/index.ts';
 import {
   O_RDONLY,
   POLLIN,
@@ -13,10 +13,13 @@ import {
   copyToUser,
   type File,
   type FileOperations,
+  finish,
   ioctls,
   type Kernel,
+  type MaybeKernel,
   on,
   onRaw,
+  type StructCopy,
   type System,
   type Task,
   takeStruct,
@@ -26,7 +29,7 @@ import type { DmaFence, DmaFenceCallback } from './dma-fence.ts';
 import { mergeFences, unwrapFence } from './dma-fence-unwrap.ts';
 
 /** A fence as a file (drivers/dma-buf/sync_file.c). */
-interface SyncFile {
+export interface SyncFile {
   readonly fence: DmaFence;
   /** Of a merge; empty when the fence's own name shows. */
   readonly userName: string;
@@ -80,7 +83,7 @@ const operations: FileOperations<SyncFile> = {
     on(SYNC_IOC_SET_DEADLINE, (file: File<SyncFile>, { deadline_ns, pad }) => {
       if (pad !== 0) throw new Errno('EINVAL', 'pad is not 0');
       // ktime_t is signed: what has the top bit set is long past.
-      file.private.fence.setDeadline(deadline_ns >= 2 ** 63 ? deadline_ns - 2 ** 64 : deadline_ns);
+      file.private.fence.setDeadline(Number(BigInt.asIntN(64, deadline_ns)));
     }),
   ),
 };
@@ -88,20 +91,42 @@ const operations: FileOperations<SyncFile> = {
 /** The descriptor is taken before anything is read: with a full table a bad pointer, too, is EMFILE. */
 function* merge(file: File<SyncFile>, address: number, task: Task): Kernel<number> {
   const fd = yield* task.files.reserve(true);
-  let merged: File<SyncFile> | undefined;
-  try {
-    const argument = yield* takeStruct(task.memory, sync_merge_data, address);
-    const { flags, pad, fd2, name } = argument.value;
+  const argument = takeStruct(task.memory, sync_merge_data, address);
+  return yield* answerWithSyncFile(task, fd, argument, { fence: fd }, function* ({ value, bytes }) {
+    const { flags, pad, fd2, name } = value;
     if (flags !== 0 || pad !== 0) throw new Errno('EINVAL', 'flags or pad is not 0');
-    merged = yield* mergeWith(file, fd2, name.slice(0, NAME_MAX), task);
-    argument.bytes[NAME_MAX] = 0;
-    yield* argument.giveBack({ fence: fd });
+    bytes[NAME_MAX] = 0;
+    return yield* mergeWith(file, fd2, name.slice(0, NAME_MAX), task);
+  });
+}
+
+/**
+ * The rest of a request for a new sync file whose descriptor has been reserved: makes the file, writes the struct back with the
+ * descriptor in it, and puts the file there. Whatever fails, nothing is left and the number is free again.
+ *
+ * @param argument the program's struct, or what will read it
+ * @param answer the fields that change
+ * @param make a file with a reference for the descriptor
+ * @throws Errno what reading and making say; EFAULT when the struct cannot be written
+ */
+export function* answerWithSyncFile<M extends Members>(
+  task: Task,
+  fd: number,
+  argument: MaybeKernel<StructCopy<M>>,
+  answer: EncodableStruct<M>,
+  make: (copy: StructCopy<M>) => MaybeKernel<File<SyncFile>>,
+): Kernel<number> {
+  let file: File<SyncFile> | undefined;
+  try {
+    const copy = yield* finish(argument);
+    file = yield* finish(make(copy));
+    yield* copy.giveBack(answer);
   } catch (error) {
-    merged?.put();
+    file?.put();
     yield* task.files.cancel(fd);
     throw error;
   }
-  yield* task.files.fill(fd, merged);
+  yield* task.files.fill(fd, file);
   return 0;
 }
 

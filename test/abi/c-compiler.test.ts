@@ -14,6 +14,7 @@ import * as mman from '../../src/abi/uapi/mman.ts';
 import * as poll from '../../src/abi/uapi/poll.ts';
 import * as signal from '../../src/abi/uapi/signal.ts';
 import * as stat from '../../src/abi/uapi/stat.ts';
+import * as swSync from '../../src/abi/uapi/sw-sync.ts';
 import * as syncFile from '../../src/abi/uapi/sync-file.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
@@ -22,6 +23,9 @@ import { compile, preprocess, temporaryFolder, testWithCompiler } from '../suppo
 import { root } from '../support/paths.ts';
 
 const folder = temporaryFolder();
+
+/** Of headers that are our own. */
+const ownHeaders = [`-I${root}/native-shims`, `-I${root}/test/native/programs`];
 
 /** Constants that no header of the C library or of Linux shows to programs, with where they come from. */
 const KERNEL_ONLY: Readonly<Record<string, string>> = {
@@ -46,6 +50,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [dmaBuf, ['linux/dma-buf.h']],
   [dmaHeap, ['fcntl.h', 'linux/dma-heap.h']],
   [syncFile, ['linux/sync_file.h']],
+  [swSync, ['sw-sync.h']],
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
@@ -63,8 +68,8 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
 function definedIn(headers: readonly string[]): { has(name: string): boolean } {
   const source = join(folder, 'headers.c');
   writeFileSync(source, `#define _GNU_SOURCE\n${headers.map((header) => `#include <${header}>\n`).join('')}`);
-  const macros = preprocess(source, '-dM');
-  const text = preprocess(source);
+  const macros = preprocess(source, '-dM', ...ownHeaders);
+  const text = preprocess(source, ...ownHeaders);
   return {
     has(name) {
       const struct = /struct (\w+)/.exec(name)?.[1];
@@ -120,7 +125,7 @@ ${expressions.map(([label, c]) => `\tprintf("%s\\t%lld\\n", ${JSON.stringify(lab
 }
 `,
   );
-  const program = compile(source, join(folder, name), '-Wno-type-limits', `-I${root}/native-shims`);
+  const program = compile(source, join(folder, name), '-Wno-type-limits', ...ownHeaders);
   const { stdout } = spawnSync(program, { encoding: 'utf8' });
   return new Map(
     stdout

@@ -11,6 +11,7 @@ export * from './mount.ts';
 export * from './poll.ts';
 export * from './signal.ts';
 export * from './stat.ts';
+export * from './sw-sync.ts';
 export * from './sync-file.ts';
 export * from './uio.ts';
 export * from './xattr.ts';
