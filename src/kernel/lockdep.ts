@@ -57,6 +57,11 @@ export class LockClass {
     this.#lockdep.gaveBack(held);
   }
 
+  /** lockdep_is_held: whether the code that runs now took it. */
+  isHeldByCaller(held: HeldLock | undefined): boolean {
+    return held !== undefined && this.#lockdep.isHolder(held);
+  }
+
   /** might_lock: a lock of the class may be taken here, though perhaps not today. */
   mightTake(): void {
     this.#lockdep.mightTake(this);
@@ -165,6 +170,10 @@ export class Lockdep {
     this.mightSleep(`memory for ${what} (${gfp})`);
     // Reclaim calls notifiers, too; the order primed at boot says so.
     this.mightTake(gfp === 'GFP_KERNEL' ? this.#fsReclaim : this.#mmuNotifier);
+  }
+
+  isHolder(held: HeldLock): boolean {
+    return held.holder === this.#scheduler.context;
   }
 
   /** Whether the code that runs now holds a lock of a class. */

@@ -19,6 +19,11 @@ export class Mutex {
     return this.#locked;
   }
 
+  /** lockdep_is_held: whether it was the caller that took it. Never of a lock without a class. */
+  get isHeldByCaller(): boolean {
+    return this.#lockClass?.isHeldByCaller(this.#held) ?? false;
+  }
+
   tryLock(): boolean {
     if (this.#locked) return false;
     this.#locked = true;

@@ -51,6 +51,11 @@ export class WwMutex {
     return this.#isLocked;
   }
 
+  /** lockdep_is_held: whether it was the caller that took it. */
+  get isHeldByCaller(): boolean {
+    return this.class.lockClass.isHeldByCaller(this.#held);
+  }
+
   /** dma_resv_locking_ctx: of the holder; undefined when nobody holds it or it was taken as a plain lock. */
   get context(): WwAcquireContext | undefined {
     return this.#context;
