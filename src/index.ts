@@ -1,7 +1,8 @@
 /** ioctopus: Linux device nodes without the hardware and without the kernel. */
 export { Errno, type ErrnoName } from './abi/index.ts';
-export { boards, generic } from './boards/index.ts';
+export { boards, contiguous, generic } from './boards/index.ts';
 export { BootedMachine, boot } from './doors/boot.ts';
+export { connect, FailedCall, type RemoteMachine, type RemoteMemory, type RemoteSys } from './doors/connect/index.ts';
 export type { Data, MapOptions, Mapping, PollQuestion, Program, ProgramOptions, Running, Sys } from './doors/in-process/index.ts';
 export {
   BrokenRules,

@@ -9,6 +9,7 @@ export type Kind =
   | 'buffer'
   | 'memory'
   | 'attachment'
+  | 'dma-mapping'
   | 'fence'
   | 'mapping'
   | 'task'

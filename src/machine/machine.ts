@@ -1,7 +1,7 @@
 import type { Volume } from 'memfs';
 import { irqs } from '../irq/index.ts';
 import { type Defect, type Fault, type Faults, Leak, type Ledger, type MemoryProvider, System, type TraceLine } from '../kernel/index.ts';
-import { ArrayMemoryProvider, PhysicalMemory } from '../memory/index.ts';
+import { ArrayMemoryProvider, type CacheModel, cachesOf, PhysicalMemory, setCaches } from '../memory/index.ts';
 import { FileTree } from '../vfs/index.ts';
 import type { Board } from './board.ts';
 
@@ -66,6 +66,8 @@ export class Machine {
     this.tree.mountPseudo(this.system);
     irqs(this.system);
     this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM, 0, () => this.system.faults.fails('page', '') !== undefined);
+    for (const region of board.regions ?? []) this.ram.addRegion(region);
+    if (board.caches !== undefined) setCaches(this.system, board.caches(this));
     board.setUp(this);
     for (const fault of options.faults ?? []) this.faults.add(fault);
   }
@@ -73,6 +75,11 @@ export class Machine {
   /** What fails: `machine.faults.add('alloc:nth=3')`. */
   get faults(): Faults {
     return this.system.faults;
+  }
+
+  /** What lies between memory, CPU caches and devices: the board's choice. */
+  get caches(): CacheModel {
+    return cachesOf(this.system);
   }
 
   /** Where the bytes of regular files are: the memfs volume. */
@@ -103,7 +110,7 @@ export class Machine {
     for (const run of this.#atShutdown.reverse()) run();
     // What they set going ends.
     scheduler.runReady();
-    const used = this.ram.size - this.ram.freeBytes;
+    const used = this.ram.usedBytes;
     const heldByKernel = ledger.live().filter((thing) => !heldByPrograms.includes(thing));
     for (const thing of heldByKernel) thing.left?.();
     const left = [...lines, ...ledger.list(heldByKernel), ...(used === 0 ? [] : [`${used} bytes of RAM`])];

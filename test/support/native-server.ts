@@ -47,7 +47,7 @@ export class NativeServer {
   readonly server: PreloadServer;
   /** What it said on standard error, were it the launcher: errors of the log. */
   readonly complaints: string[] = [];
-  readonly #pacer: Pacer;
+  readonly pacer: Pacer;
   readonly #children = new Set<ChildProcess>();
 
   constructor(board: Board = generic()) {
@@ -61,8 +61,8 @@ export class NativeServer {
     this.machine.system.log.onLine = (line) => {
       if (line.level === 'err') this.complaints.push(line.text);
     };
-    this.#pacer = new Pacer(this.machine.system, hostTime(this.addon));
-    this.server = new PreloadServer({ addon: this.addon, machine: this.machine, pacer: this.#pacer });
+    this.pacer = new Pacer(this.machine.system, hostTime(this.addon));
+    this.server = new PreloadServer({ addon: this.addon, machine: this.machine, pacer: this.pacer });
   }
 
   /** Starts a program as its client; nothing of its input or output comes here unless `stdio` says so. */
@@ -96,8 +96,8 @@ export class NativeServer {
 
   /** Moves the time to the next event, and lets it happen. */
   skip(): void {
-    this.#pacer.skipToNext();
-    this.#pacer.catchUp();
+    this.pacer.skipToNext();
+    this.pacer.catchUp();
   }
 
   held(): Held {
@@ -116,7 +116,7 @@ export class NativeServer {
   close(): void {
     for (const child of this.#children) child.kill('SIGKILL');
     this.server.close();
-    this.#pacer.stop();
+    this.pacer.stop();
     this.machine.shutdown();
   }
 }
