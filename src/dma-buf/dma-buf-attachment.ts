@@ -5,7 +5,7 @@ import { checkAttach } from './coherency-mode.ts';
 import { DeviceAccesses } from './device-access.ts';
 import type { DmaBuf } from './dma-buf.ts';
 import type { DmaBufAttachOps } from './dma-buf-ops.ts';
-import { DMA_RESV_USAGE_KERNEL } from './dma-resv.ts';
+import { DMA_RESV_USAGE_KERNEL } from './dma-resv-usage.ts';
 
 /** What an importer sees of a mapping: where its device finds the buffer. The pages are the exporter's business. */
 export interface SgTable {
@@ -188,6 +188,7 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
         throw error;
       }
     }
+    dmabuf.system.history?.note(dmabuf, `was mapped for ${this.device.name}`);
     const table = { segments: mapping.segments };
     this.#mappings.set(table, mapping);
     if (this.accesses.areRequired) mapping.onAccess = (what) => this.accesses.accessed(table, what);
@@ -198,6 +199,7 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
     const mapping = this.#mappings.get(table) as DmaMapping;
     this.accesses.assertNone('it was unmapped', table);
     this.#mappings.delete(table);
+    this.dmabuf.system.history?.note(this.dmabuf, `was unmapped for ${this.device.name}`);
     yield* finish(this.dmabuf.ops.unmapDmaBuf(this, mapping, direction));
   }
 
@@ -210,7 +212,7 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
   }
 
   #report(rule: string, text: string): void {
-    this.dmabuf.system.findings.report(rule, `${this.describe()}: ${text}`);
+    this.dmabuf.system.findings.report(rule, `${this.describe()}: ${text}`, this.dmabuf);
   }
 }
 
@@ -218,6 +220,7 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
 export function* attach<I>(list: DmaBufAttachment<any>[], attachment: DmaBufAttachment<I>): Kernel<DmaBufAttachment<I>> {
   const { dmabuf } = attachment;
   checkAttach(dmabuf, attachment.device);
+  dmabuf.system.kmalloc('struct dma_buf_attachment');
   yield* finish(dmabuf.ops.attach?.(dmabuf, attachment));
   dmabuf.system.ledger.add(attachment);
   try {
@@ -237,7 +240,7 @@ export function* detach(list: DmaBufAttachment<any>[], attachment: DmaBufAttachm
   const { dmabuf } = attachment;
   const { ops, system } = dmabuf;
   if (!list.includes(attachment)) {
-    system.findings.report('dma-buf-not-attached', `${attachment.describe()} was detached, but has ended`);
+    system.findings.report('dma-buf-not-attached', `${attachment.describe()} was detached, but has ended`, dmabuf);
     return;
   }
   attachment.accesses.assertNone('it ended');
@@ -245,7 +248,7 @@ export function* detach(list: DmaBufAttachment<any>[], attachment: DmaBufAttachm
     yield* attachment.dropCached();
     list.splice(list.indexOf(attachment), 1);
   });
-  if (attachment.mapped > 0) system.findings.report('dma-buf-detached-mapped', `${attachment.describe()} ended with a mapping`);
+  if (attachment.mapped > 0) system.findings.report('dma-buf-detached-mapped', `${attachment.describe()} ended with a mapping`, dmabuf);
   yield* finish(ops.detach?.(dmabuf, attachment));
   system.ledger.remove(attachment);
   dmabuf.cpuView?.detached();

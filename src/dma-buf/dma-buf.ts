@@ -14,6 +14,7 @@ import {
 } from '../kernel/index.ts';
 import type { DmaDevice, DmaDirection, KernelMapping } from '../memory/index.ts';
 import type { CoherencyMode } from './coherency-mode.ts';
+import { CpuAccessBalance } from './cpu-access-balance.ts';
 import { type CpuView, cpuViewOf } from './cpu-view.ts';
 import { attach, DmaBufAttachment, detach } from './dma-buf-attachment.ts';
 import { dmaBufOperations } from './dma-buf-file.ts';
@@ -21,7 +22,8 @@ import { DmaBufInode, dmaBufs } from './dma-buf-inode.ts';
 import type { DmaBufAttachOps, DmaBufExportInfo, DmaBufOps } from './dma-buf-ops.ts';
 import { Vmap } from './dma-buf-vmap.ts';
 import type { DmaFenceCallback } from './dma-fence.ts';
-import { DmaResv, usageToWaitFor } from './dma-resv.ts';
+import { DmaResv } from './dma-resv.ts';
+import { usageToWaitFor } from './dma-resv-usage.ts';
 import { addStatistics, removeStatistics } from './sysfs-statistics.ts';
 
 /** One of the two callbacks by which polls wait for the fences of a buffer. */
@@ -55,6 +57,7 @@ export class DmaBuf<P = unknown> implements Tracked {
   readonly #ownsResv: boolean;
   /** Where caches are not coherent. */
   readonly cpuView: CpuView | undefined;
+  readonly #balance: CpuAccessBalance | undefined;
   /** Newest first. Changed under the reservation lock. */
   readonly #attachments: DmaBufAttachment<any>[] = [];
   readonly #vmap = new Vmap(this);
@@ -62,10 +65,11 @@ export class DmaBuf<P = unknown> implements Tracked {
   /**
    * dma_buf_export. The caller owns the one reference to the file.
    *
-   * @throws Errno EINVAL for operations that do not go together, which is also a finding
+   * @throws Errno EINVAL for operations that do not go together, which is also a finding; ENOMEM, ENFILE
    */
   constructor(system: System, info: DmaBufExportInfo<P>) {
     checkOperations(system, info);
+    system.kmalloc('struct dma_buf');
     const all = dmaBufs(system);
     this.system = system;
     this.exporterName = info.exporterName;
@@ -87,10 +91,12 @@ export class DmaBuf<P = unknown> implements Tracked {
       path: () => `/dmabuf:${this.name ?? ''}`,
       ...(info.memory === undefined ? {} : { memory: info.memory }),
     });
+    this.#balance = system.checksCpuAccess ? new CpuAccessBalance(system, this) : undefined;
     all.add(this);
     system.ledger.add(this);
     addStatistics(this);
     this.cpuView?.named(() => this.describe());
+    system.history?.note(this, 'was exported');
   }
 
   /** get_dma_buf. */
@@ -156,10 +162,12 @@ export class DmaBuf<P = unknown> implements Tracked {
 
   /** dma_buf_begin_cpu_access: the exporter first, then the fences. @throws Errno what the exporter says, ERESTARTSYS */
   beginCpuAccess(direction: DmaDirection): MaybeKernel<number> {
+    this.system.history?.note(this, `CPU access began, ${direction}`);
     this.assertNotLocked('begin_cpu_access');
     const begun = this.ops.beginCpuAccess?.(this, direction);
     const usage = usageToWaitFor(direction !== 'from-device');
     if (!isKernel(begun as MaybeKernel<void>) && this.resv.testSignaled(usage)) {
+      this.#balance?.began();
       this.cpuView?.begun(direction);
       return 0;
     }
@@ -170,11 +178,14 @@ export class DmaBuf<P = unknown> implements Tracked {
     yield* finish(begun);
     this.cpuView?.begun(direction);
     yield* this.resv.wait(usage);
+    this.#balance?.began();
     return 0;
   }
 
   /** dma_buf_end_cpu_access. @throws Errno what the exporter says */
   endCpuAccess(direction: DmaDirection): MaybeKernel<number> {
+    this.system.history?.note(this, `CPU access ended, ${direction}`);
+    this.#balance?.ended();
     this.assertNotLocked('end_cpu_access');
     this.cpuView?.ended(direction);
     const ended = this.ops.endCpuAccess?.(this, direction);
@@ -195,6 +206,7 @@ export class DmaBuf<P = unknown> implements Tracked {
       throw new Errno('EINVAL', `offset ${vma.offset} and length ${vma.length} reach beyond the ${pages} pages of the buffer`);
     }
     if (this.cpuView !== undefined) this.cpuView.isMapped = true;
+    this.system.history?.note(this, 'was mapped by a program');
     return this.ops.mmap(this, vma);
   }
 
@@ -207,6 +219,7 @@ export class DmaBuf<P = unknown> implements Tracked {
   release(): MaybeKernel<void> {
     removeStatistics(this);
     this.system.ledger.remove(this);
+    this.#balance?.released();
     this.#vmap.assertGone();
     this.cpuView?.retired();
     const released = this.ops.release(this);
@@ -223,7 +236,11 @@ export class DmaBuf<P = unknown> implements Tracked {
     if (this.#ownsResv) this.resv.finish();
     for (const { device, mapped } of this.#attachments) {
       const use = mapped > 0 ? ', which has it mapped' : '';
-      this.system.findings.report('dma-buf-released-attached', `${this.describe()} was released while attached to ${device.name}${use}`);
+      this.system.findings.report(
+        'dma-buf-released-attached',
+        `${this.describe()} was released while attached to ${device.name}${use}`,
+        this,
+      );
     }
   }
 

@@ -19,6 +19,7 @@ import * as poll from '../../src/abi/uapi/poll.ts';
 import * as signal from '../../src/abi/uapi/signal.ts';
 import * as socket from '../../src/abi/uapi/socket.ts';
 import * as stat from '../../src/abi/uapi/stat.ts';
+import * as swSync from '../../src/abi/uapi/sw-sync.ts';
 import * as syncFile from '../../src/abi/uapi/sync-file.ts';
 import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
@@ -28,7 +29,9 @@ import { compile, preprocess, temporaryFolder, testWithCompiler } from '../suppo
 import { root } from '../support/paths.ts';
 
 const folder = temporaryFolder();
-const include = `-I${root}/native-shims/include`;
+
+/** Of headers that are our own. */
+const ownHeaders = ['native-shims', 'native-shims/include', 'test/native/programs'].map((folder) => `-I${root}/${folder}`);
 
 /** Constants that no header of the C library or of Linux shows to programs, with where they come from. */
 const KERNEL_ONLY: Readonly<Record<string, string>> = {
@@ -59,6 +62,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [dmaBuf, ['linux/dma-buf.h']],
   [dmaHeap, ['fcntl.h', 'linux/dma-heap.h']],
   [syncFile, ['linux/sync_file.h']],
+  [swSync, ['sw-sync.h']],
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
@@ -82,8 +86,8 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
 function definedIn(headers: readonly string[]): { has(name: string): boolean } {
   const source = join(folder, 'headers.c');
   writeFileSync(source, `#define _GNU_SOURCE\n${headers.map((header) => `#include <${header}>\n`).join('')}`);
-  const macros = preprocess(source, '-dM', include);
-  const text = preprocess(source, include);
+  const macros = preprocess(source, '-dM', ...ownHeaders);
+  const text = preprocess(source, ...ownHeaders);
   return {
     has(name) {
       const struct = /struct (\w+)/.exec(name)?.[1];
@@ -144,7 +148,7 @@ ${expressions.map(([label, c]) => `\tprintf("%s\\t%lld\\n", ${JSON.stringify(lab
 }
 `,
   );
-  const program = compile(source, join(folder, name), '-Wno-type-limits', `-I${root}/native-shims`, include);
+  const program = compile(source, join(folder, name), '-Wno-type-limits', ...ownHeaders);
   const { stdout } = spawnSync(program, { encoding: 'utf8' });
   return new Map(
     stdout

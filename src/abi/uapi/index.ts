@@ -16,6 +16,7 @@ export * from './poll.ts';
 export * from './signal.ts';
 export * from './socket.ts';
 export * from './stat.ts';
+export * from './sw-sync.ts';
 export * from './sync-file.ts';
 export * from './udmabuf.ts';
 export * from './uio.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Errno } from '../../abi/index.ts';
+import { Errno, isErrno } from '../../abi/index.ts';
 import { type Coroutine, type File, isKernel, type Kernel, type MaybeKernel, type System, settle } from '../../kernel/index.ts';
 import type { Machine, Pacer } from '../../machine/index.ts';
 import { type Addon, COME_BACK, type Connection, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
@@ -212,7 +212,7 @@ export class PreloadServer {
     const before = scheduler.enter(task);
     try {
       const answer = call.begin();
-      if (isKernel(answer) || this.system.hasDeferred) {
+      if (isKernel(answer) || this.system.hasDeferred || this.system.lockdep.held > 0) {
         scheduler.enter(before);
         this.#run(slot, call, answer);
       } else {
@@ -247,7 +247,10 @@ export class PreloadServer {
     this.system.tracer?.waiting(slot.task, waiting.call.name, waiting.call.args, waiting.coroutine.waitingFor.what);
   }
 
-  #finish(slot: Slot, call: Call, value: unknown, error: unknown): void {
+  #finish(slot: Slot, call: Call, value: unknown, thrown: unknown): void {
+    // A fault plan wants it to fail, though no handler ran that could say so.
+    const refused = slot.task.signals.takeRefusal() && (isErrno(thrown, 'ERESTARTSYS') || isErrno(thrown, 'ERESTARTNOHAND'));
+    const error = refused ? new Errno('EINTR', (thrown as Errno).reason) : thrown;
     if (error instanceof Exhausted) this.#lack(error.resource, error.reason);
     else if (error !== undefined && !(error instanceof Errno) && slot.client.isAlive) this.#complain(call, error);
     this.system.tracer?.finished(slot.task, call.name, call.args, error ?? value);

@@ -1,6 +1,6 @@
 import { Errno, errnoName } from '../../abi/index.ts';
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, MAP_POPULATE, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
-import { joinRanges, type Kernel, type MemoryRange, type UserMemory, type Vma } from '../../kernel/index.ts';
+import { type CopyWatch, joinRanges, type Kernel, type MemoryRange, type UserMemory, type Vma } from '../../kernel/index.ts';
 import { must } from './addon.ts';
 import { SharedMemory } from './memory.ts';
 import {
@@ -25,6 +25,7 @@ const GROWTH = 65_536;
 
 /** The memory of a program behind the native door: read and written by the thread that waits for the call. */
 export class RemoteMemory implements UserMemory {
+  watch: CopyWatch | undefined;
   readonly #slot: Slot;
   /** What came with the request: bytes of the program from this address on. */
   #prefetched = 0;
