@@ -13,7 +13,7 @@ const HEAP_FIRST = 0x5555_0000_0000;
 const MAPPINGS_FIRST = 0x7f00_0000_0000;
 const TASK_SIZE = 0x7fff_ffff_f000;
 
-/** A stretch of memory: anonymous bytes, or a part of a file mapping, which then holds a reference to the file. */
+/** A stretch of memory: anonymous bytes, or a part of a file mapping, which then holds references to the file and to what it shows. */
 class Area implements Tracked {
   readonly kind = 'mapping';
   readonly start: number;
@@ -315,12 +315,14 @@ export class AddressSpace implements UserMemory {
   #hold(area: Area): void {
     if (area.vma === undefined) return;
     area.vma.file.get();
+    if (!(area.content instanceof Uint8Array)) for (const { memory } of area.content) memory.get();
     this.#ledger.add(area);
   }
 
   #drop(area: Area): void {
     if (area.vma === undefined) return;
     this.#ledger.remove(area);
+    if (!(area.content instanceof Uint8Array)) for (const { memory } of area.content) memory.put();
     area.vma.file.put();
   }
 

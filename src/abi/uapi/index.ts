@@ -1,6 +1,8 @@
 /** The uapi headers of Linux as TypeScript: one file per header, constants under their exact C names. */
 export * from './dma-buf.ts';
 export * from './dma-heap.ts';
+export * from './drm.ts';
+export * from './drm-mode.ts';
 export * from './eventpoll.ts';
 export * from './fcntl.ts';
 export * from './file.ts';
@@ -13,4 +15,5 @@ export * from './signal.ts';
 export * from './stat.ts';
 export * from './sync-file.ts';
 export * from './uio.ts';
+export * from './vgem-drm.ts';
 export * from './xattr.ts';
