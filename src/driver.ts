@@ -66,7 +66,20 @@ export {
   waitOrAgain,
 } from './kernel/index.ts';
 export type { Board, Machine } from './machine/index.ts';
-export { PhysicalMemory } from './memory/index.ts';
+export {
+  type CacheModel,
+  cachesOf,
+  coherentCaches,
+  type DmaAttributes,
+  DmaDevice,
+  type DmaDeviceTraits,
+  type DmaDirection,
+  DmaMapping,
+  type DmaRange,
+  type DmaSegment,
+  type PageRange,
+  PhysicalMemory,
+} from './memory/index.ts';
 export {
   Directory,
   directoryOperations,

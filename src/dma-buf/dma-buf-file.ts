@@ -28,7 +28,8 @@ import {
   type Task,
   takeStruct,
 } from '../kernel/index.ts';
-import type { DmaBuf, DmaDirection, PollSlot } from './dma-buf.ts';
+import type { DmaDirection } from '../memory/index.ts';
+import type { DmaBuf, PollSlot } from './dma-buf.ts';
 import type { DmaFence } from './dma-fence.ts';
 import { unwrapFence } from './dma-fence-array.ts';
 import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage, usageToWaitFor } from './dma-resv.ts';

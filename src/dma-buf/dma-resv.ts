@@ -59,7 +59,7 @@ export class DmaResv {
 
   constructor(system: System, name: string) {
     this.#system = system;
-    this.lock = new Mutex(`the fences of ${name}`);
+    this.lock = new Mutex(`the fences of ${name}`, () => system.scheduler.coroutine);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { type CharacterRegion, type Device, Idr, type System } from '../kernel/index.ts';
-import type { PhysicalMemory } from '../memory/index.ts';
+import { DmaDevice, type PhysicalMemory } from '../memory/index.ts';
 import { coreRequests } from './core-requests.ts';
 import type { DrmFile, DrmNode } from './drm-file.ts';
 import { fileOperations } from './file-operations.ts';
@@ -71,6 +71,8 @@ export class DrmDevice<P = any> {
   readonly driver: DrmDriver<P>;
   readonly parent: Device;
   readonly ram: PhysicalMemory;
+  /** As an importer of buffers sees the memory. */
+  readonly dma: DmaDevice;
   /** The driver's own, by number. */
   readonly requests: DrmRequestTable;
   readonly offsets = new VmaOffsets<GemObject>();
@@ -85,6 +87,7 @@ export class DrmDevice<P = any> {
     this.driver = driver;
     this.parent = parent;
     this.ram = ram;
+    this.dma = new DmaDevice(system, { name: parent.name });
     this.requests = tableOf(driver.requests);
     system.single(drmCore).add(this);
   }

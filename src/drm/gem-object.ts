@@ -1,17 +1,27 @@
 import { Errno } from '../abi/index.ts';
 import { PAGE_SIZE } from '../abi/uapi/index.ts';
-import { type DmaBuf, DmaResv } from '../dma-buf/index.ts';
-import { Counted, finish, type Kernel, type MaybeKernel, type MemoryObject, sliceRanges, Vma } from '../kernel/index.ts';
+import { type DmaBuf, type DmaBufAttachment, DmaResv, type SgTable } from '../dma-buf/index.ts';
+import { Counted, finish, type Kernel, type MaybeKernel, type PageRange, type PinnedPages, sliceRanges, Vma } from '../kernel/index.ts';
+import { PageCache } from '../memory/index.ts';
 import type { DrmDevice } from './drm-device.ts';
 import type { DrmFile } from './drm-file.ts';
 import type { OffsetNode } from './vma-offsets.ts';
+
+/** A buffer of another exporter's that a card uses. */
+export interface ImportedBuffer {
+  /** With a reference. */
+  readonly dmabuf: DmaBuf<any>;
+  readonly attachment: DmaBufAttachment<undefined>;
+  /** Where the card finds it. */
+  readonly table: SgTable;
+}
 
 /**
  * A buffer of a card, as `struct drm_gem_object` with the pages of drm_gem_shmem_helper.c, or the card's view of a buffer from
  * elsewhere.
  *
- * Invariants: (1) it has a name and a dma-buf only while some client has a handle of it; (2) pages come when somebody first maps it,
- * and go with it.
+ * Invariants: (1) it has a name and a dma-buf only while some client has a handle of it; (2) pages come when somebody first maps it
+ * or attaches a device to it, and go with it.
  */
 export class GemObject extends Counted {
   readonly kind = 'object';
@@ -21,8 +31,8 @@ export class GemObject extends Counted {
   readonly resv: DmaResv;
   /** Where in the card's file it is mapped. */
   readonly node: OffsetNode<GemObject>;
-  /** Set when it is another exporter's buffer, to which it has a reference. */
-  readonly imported: DmaBuf<any> | undefined;
+  /** Set when it is another exporter's buffer. */
+  readonly imported: ImportedBuffer | undefined;
   /** What it was exported as, or imported from; with a reference. */
   dmabuf: DmaBuf<any> | undefined;
   /** In the numbers that all clients know; 0 for none. */
@@ -30,17 +40,16 @@ export class GemObject extends Counted {
   #handles = 0;
   /** How many handles each client has: those may map it. */
   readonly #clients = new Map<DrmFile, number>();
-  #memory: MemoryObject | undefined;
-  readonly #pages: number[] = [];
+  #pages: PinnedPages | undefined;
 
-  /** drm_gem_shmem_create. @param imported whose reference becomes the object's @throws Errno ENOSPC when no offset is left */
-  constructor(device: DrmDevice, size: number, imported?: DmaBuf<any>) {
+  /** drm_gem_shmem_create. @param imported becomes the object's own @throws Errno ENOSPC when no offset is left */
+  constructor(device: DrmDevice, size: number, imported?: ImportedBuffer) {
     super();
     this.device = device;
     this.size = size;
     this.node = device.offsets.add(size / PAGE_SIZE, this);
     this.imported = imported;
-    this.resv = imported?.resv ?? new DmaResv(device.system, this.describe());
+    this.resv = imported?.dmabuf.resv ?? new DmaResv(device.system, this.describe());
     device.system.ledger.add(this);
   }
 
@@ -81,45 +90,50 @@ export class GemObject extends Counted {
    * @throws Errno EINVAL for a private mapping; ENOMEM; what the exporter of an imported buffer says
    */
   mmap(vma: Vma): MaybeKernel<void> {
-    if (this.imported !== undefined) return this.#mapImported(this.imported, vma);
+    if (this.imported !== undefined) return this.#mapImported(this.imported.dmabuf, vma);
     if (!vma.shared) throw new Errno('EINVAL', 'an object of a card has no private mappings');
-    vma.backing = sliceRanges([{ memory: this.#makePages(), offset: 0, length: this.size }], 0, vma.length);
+    vma.kind = 'frames';
+    vma.backing = sliceRanges(this.pages(), 0, vma.length);
   }
 
   *#mapImported(dmabuf: DmaBuf<any>, vma: Vma): Kernel<void> {
     const { length, protection, flags, hint, shared, mayWrite } = vma;
     const there = new Vma(dmabuf.file, { length, protection, flags, hint, shared, mayWrite, offset: 0 });
     yield* finish(dmabuf.mmap(there));
+    vma.kind = there.kind;
     vma.backing = there.backing;
   }
 
-  /** drm_gem_shmem_get_pages: shared memory gives single pages. @throws Errno ENOMEM */
-  #makePages(): MemoryObject {
-    if (this.#memory !== undefined) return this.#memory;
+  /** drm_gem_shmem_get_pages: shared memory, which gives single pages. @throws Errno ENOMEM */
+  pages(): readonly PageRange[] {
     const { ram, system } = this.device;
-    if (this.size > ram.freeBytes) throw new Errno('ENOMEM', `${this.size} bytes are more than the ${ram.freeBytes} that are free`);
-    const memory = system.memory.allocate(this.size, this.describe());
-    for (let offset = 0; offset < this.size; offset += PAGE_SIZE) {
-      const page = ram.allocate(0);
-      ram.back(page, 0, memory, offset);
-      this.#pages.push(page);
+    const source = (_first: number, count: number) => ({ memory: system.memory.allocate(count * PAGE_SIZE, this.describe()), offset: 0 });
+    if (this.#pages === undefined) {
+      const cache = new PageCache(ram, source);
+      this.#pages = cache.pin(0, this.size / PAGE_SIZE);
+      cache.drop(0);
     }
-    this.#memory = memory;
-    return memory;
+    return this.#pages.ranges;
   }
 
   /** drm_gem_shmem_free. */
   protected released(): void {
-    const { system, ram, offsets } = this.device;
+    const { system, offsets } = this.device;
     system.ledger.remove(this);
     offsets.remove(this.node);
-    for (const page of this.#pages) ram.free(page, 0);
-    this.#memory?.put();
+    this.#pages?.unpin();
     if (this.imported === undefined) this.resv.finish();
-    this.imported?.put();
+    else system.defer(`release of ${this.describe()}`, giveBack(this.imported));
   }
 
   describe(): string {
     return `object at 0x${(this.node.start * PAGE_SIZE).toString(16)} of ${this.device.name}, ${this.size} bytes`;
   }
+}
+
+/** drm_prime_gem_destroy. */
+export function* giveBack({ dmabuf, attachment, table }: ImportedBuffer): Kernel<void> {
+  yield* attachment.unmapUnlocked(table, 'bidirectional');
+  yield* dmabuf.detach(attachment);
+  dmabuf.put();
 }

@@ -1,17 +1,27 @@
 /** drivers/gpu/drm/drm_prime.c: objects as dma-bufs, and dma-bufs as objects. */
 import { Errno } from '../abi/index.ts';
-import { DRM_CLOEXEC, DRM_IOCTL_PRIME_FD_TO_HANDLE, DRM_IOCTL_PRIME_HANDLE_TO_FD, DRM_RDWR } from '../abi/uapi/index.ts';
-import { DmaBuf, type DmaBufOps, dmaBufGet } from '../dma-buf/index.ts';
+import { DRM_CLOEXEC, DRM_IOCTL_PRIME_FD_TO_HANDLE, DRM_IOCTL_PRIME_HANDLE_TO_FD, DRM_RDWR, PAGE_SIZE } from '../abi/uapi/index.ts';
+import { DmaBuf, type DmaBufOps, dmaBufGet, type SgTable } from '../dma-buf/index.ts';
 import type { Kernel, Task } from '../kernel/index.ts';
+import { KernelMapping } from '../memory/index.ts';
 import type { DrmDevice } from './drm-device.ts';
 import type { DrmFile } from './drm-file.ts';
 import { lookUpObject } from './gem.ts';
-import { GemObject } from './gem-object.ts';
+import { GemObject, giveBack } from './gem-object.ts';
 import { DRM_RENDER_ALLOW, type DrmArgument, type DrmRequest, drmRequest } from './ioctl.ts';
 
 /** drm_gem_prime_dmabuf_ops. The dma-buf has a reference to its object. */
 const operations: DmaBufOps<GemObject> = {
+  cacheSgtMapping: true,
+
+  attach(dmabuf) {
+    dmabuf.private.pages();
+  },
+
+  mapDmaBuf: ({ dmabuf, device }, direction) => device.mapSg((dmabuf.private as GemObject).pages(), direction, { skipCpuSync: true }),
+  unmapDmaBuf: ({ device }, mapping, direction) => device.unmapSg(mapping, direction, { skipCpuSync: true }),
   mmap: (dmabuf, vma) => dmabuf.private.mmap(vma),
+  vmap: (dmabuf) => new KernelMapping(dmabuf.private.pages()),
   release: (dmabuf) => dmabuf.private.put(),
 };
 
@@ -25,7 +35,7 @@ function exportObject(file: DrmFile, handle: number, flags: number): DmaBuf<any>
   const object = lookUpObject(file, handle);
   const known = file.prime.bufferOf(handle);
   if (known !== undefined) return known.get();
-  const dmabuf = object.imported?.get() ?? object.dmabuf?.get() ?? newBuffer(object, flags);
+  const dmabuf = object.imported?.dmabuf.get() ?? object.dmabuf?.get() ?? newBuffer(object, flags);
   file.prime.add(handle, dmabuf);
   return dmabuf;
 }
@@ -44,26 +54,39 @@ function newBuffer(object: GemObject, flags: number): DmaBuf<GemObject> {
   return dmabuf;
 }
 
-/** drm_gem_prime_fd_to_handle: a buffer that the client has already keeps its handle. */
-function importBuffer(file: DrmFile, dmabuf: DmaBuf<any>): number {
-  const known = file.prime.handleOf(dmabuf);
-  if (known !== undefined) return known;
-  const object = objectFor(file.device, dmabuf);
-  object.dmabuf ??= dmabuf.get();
-  const handle = object.addHandle(file);
-  object.put();
-  file.prime.add(handle, dmabuf);
-  return handle;
+/** drm_gem_prime_fd_to_handle: a buffer that the client has already keeps its handle. @throws Errno what the exporter says */
+function* importBuffer(file: DrmFile, dmabuf: DmaBuf<any>): Kernel<number> {
+  yield* file.prime.lock.lock();
+  try {
+    const known = file.prime.handleOf(dmabuf);
+    if (known !== undefined) return known;
+    const object = yield* objectFor(file.device, dmabuf);
+    object.dmabuf ??= dmabuf.get();
+    const handle = object.addHandle(file);
+    object.put();
+    file.prime.add(handle, dmabuf);
+    return handle;
+  } finally {
+    file.prime.lock.unlock();
+  }
 }
 
 /** drm_gem_prime_import: what was exported by the same card is its own object. @returns with a reference for the caller */
-function objectFor(device: DrmDevice, dmabuf: DmaBuf<any>): GemObject {
+function* objectFor(device: DrmDevice, dmabuf: DmaBuf<any>): Kernel<GemObject> {
   if (dmabuf.ops === operations && dmabuf.private.device === device) return dmabuf.private.get();
-  dmabuf.get();
+  const attachment = yield* dmabuf.attach(device.dma);
+  let table: SgTable;
   try {
-    return new GemObject(device, dmabuf.size, dmabuf);
+    table = yield* attachment.mapUnlocked('bidirectional');
   } catch (error) {
-    dmabuf.put();
+    yield* dmabuf.detach(attachment);
+    throw error;
+  }
+  const imported = { dmabuf: dmabuf.get(), attachment, table };
+  try {
+    return new GemObject(device, Math.ceil(dmabuf.size / PAGE_SIZE) * PAGE_SIZE, imported);
+  } catch (error) {
+    yield* giveBack(imported);
     throw error;
   }
 }
@@ -80,11 +103,14 @@ function* handleToFd(file: DrmFile, argument: DrmArgument<PrimeHandle>, task: Ta
   if ((flags & ~(DRM_CLOEXEC | DRM_RDWR)) !== 0) throw new Errno('EINVAL', 'flags has more than DRM_CLOEXEC and DRM_RDWR');
   const fd = yield* task.files.reserve((flags & DRM_CLOEXEC) !== 0);
   let dmabuf: DmaBuf<any>;
+  yield* file.prime.lock.lock();
   try {
     dmabuf = exportObject(file, handle, flags);
   } catch (error) {
     yield* task.files.cancel(fd);
     throw error;
+  } finally {
+    file.prime.lock.unlock();
   }
   yield* task.files.fill(fd, dmabuf.file);
   argument.set({ fd });
@@ -93,7 +119,7 @@ function* handleToFd(file: DrmFile, argument: DrmArgument<PrimeHandle>, task: Ta
 function* fdToHandle(file: DrmFile, argument: DrmArgument<PrimeHandle>, task: Task): Kernel<void> {
   const dmabuf = yield* dmaBufGet(argument.value.fd, task);
   try {
-    argument.set({ handle: importBuffer(file, dmabuf) });
+    argument.set({ handle: yield* importBuffer(file, dmabuf) });
   } finally {
     dmabuf.put();
   }

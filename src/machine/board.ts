@@ -1,3 +1,4 @@
+import type { CacheModel, RegionDescription } from '../memory/index.ts';
 import type { Machine } from './machine.ts';
 
 /** What a machine is made of: its memory map and its devices. */
@@ -8,6 +9,10 @@ export interface Board {
   readonly description: string;
   /** Bytes of RAM, a multiple of 4 MiB; 2 GiB when left out. */
   readonly ram?: number;
+  /** Parts of its memory map that are kept for devices. */
+  readonly regions?: readonly RegionDescription[];
+  /** What lies between its memory, CPU caches and devices; left out, all devices snoop and there is nothing to sync. */
+  readonly caches?: (machine: Machine) => CacheModel;
   /** Adds the devices. Called once, when the machine boots. */
   setUp(machine: Machine): void;
 }

@@ -1,6 +1,6 @@
 import type { Volume } from 'memfs';
 import { Leak, type Ledger, type MemoryProvider, System, type TraceLine } from '../kernel/index.ts';
-import { ArrayMemoryProvider, PhysicalMemory } from '../memory/index.ts';
+import { ArrayMemoryProvider, type CacheModel, cachesOf, PhysicalMemory, setCaches } from '../memory/index.ts';
 import { FileTree } from '../vfs/index.ts';
 import type { Board } from './board.ts';
 
@@ -34,6 +34,8 @@ export class Machine {
 
   constructor(board: Board, options: MachineOptions = {}) {
     this.board = board;
+    this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
+    for (const region of board.regions ?? []) this.ram.addRegion(region);
     const ledger = () => this.system.ledger;
     let tree: FileTree | undefined;
     this.system = new System({
@@ -42,7 +44,7 @@ export class Machine {
       start_ns: options.start_ns ?? 1e9,
       memory: options.memory?.(ledger) ?? new ArrayMemoryProvider(ledger),
       makeVfs: (system) => {
-        tree = new FileTree(system);
+        tree = new FileTree(system, this.ram);
         return tree;
       },
       ...(options.trace === undefined ? {} : { trace: options.trace }),
@@ -50,8 +52,13 @@ export class Machine {
     this.tree = tree as unknown as FileTree;
     this.system.ledger.stacks = options.stacks ?? false;
     this.tree.mountPseudo(this.system);
-    this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
+    if (board.caches !== undefined) setCaches(this.system, board.caches(this));
     board.setUp(this);
+  }
+
+  /** What lies between memory, CPU caches and devices: the board's choice. */
+  get caches(): CacheModel {
+    return cachesOf(this.system);
   }
 
   /** Where the bytes of regular files are: the memfs volume. */
@@ -80,7 +87,7 @@ export class Machine {
     for (const task of tasks.all()) tasks.end(task, { code: 0 });
     scheduler.runReady();
     for (const run of this.#atShutdown.reverse()) run();
-    const used = this.ram.size - this.ram.freeBytes;
+    const used = this.ram.usedBytes;
     const heldByKernel = ledger.live().filter((thing) => !heldByPrograms.includes(thing));
     const left = [...lines, ...ledger.list(heldByKernel), ...(used === 0 ? [] : [`${used} bytes of RAM`])];
     if (left.length > 0) throw new Leak(left);

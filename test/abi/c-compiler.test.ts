@@ -10,11 +10,13 @@ import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
+import * as memfd from '../../src/abi/uapi/memfd.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
 import * as poll from '../../src/abi/uapi/poll.ts';
 import * as signal from '../../src/abi/uapi/signal.ts';
 import * as stat from '../../src/abi/uapi/stat.ts';
 import * as syncFile from '../../src/abi/uapi/sync-file.ts';
+import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
 import * as protocol from '../../src/doors/preload/protocol.ts';
@@ -39,6 +41,9 @@ const KERNEL_ONLY: Readonly<Record<string, string>> = {
   SYNC_FILE_RANGE_MASK: 'the sum of its flags',
   SPLICE_F_ALL: 'linux/splice.h inside the kernel',
   DMA_BUF_NAME_LEN: 'linux/dma-buf.h inside the kernel',
+  F_ALL_SEALS: 'mm/memfd.c',
+  MFD_NOEXEC_SEAL: 'not in all versions of linux/memfd.h',
+  MFD_EXEC: 'not in all versions of linux/memfd.h',
 };
 
 /** Each uapi file with the headers that it stands for. */
@@ -50,10 +55,12 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
   [limits, ['linux/limits.h']],
+  [memfd, ['linux/memfd.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
   [poll, ['poll.h']],
   [signal, ['signal.h']],
   [stat, ['sys/stat.h', 'linux/magic.h']],
+  [udmabuf, ['linux/udmabuf.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
   [file, ['sys/file.h']],
@@ -92,7 +99,12 @@ function describeStruct(layout: Struct<any>): [string, bigint, string][] {
     [`alignof ${type}`, BigInt(layout.align), `_Alignof(${type})`],
     ...fields.flatMap((field): [string, bigint, string][] => [
       [`${type}.${field.name} at`, BigInt(field.offset), `offsetof(${type}, ${field.name})`],
-      [`${type}.${field.name} size`, BigInt((field.layout as Layout<unknown>).size), `sizeof(((${type} *)0)->${field.name})`],
+      [
+        `${type}.${field.name} size`,
+        BigInt((field.layout as Layout<unknown>).size),
+        // An array without a length has none in C.
+        `sizeof(((${type} *)0)->${field.name}${field === layout.tail ? '[0]' : ''})`,
+      ],
     ]),
   ];
 }

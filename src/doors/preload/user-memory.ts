@@ -12,6 +12,7 @@ import {
   IO_UP_UNMAP,
   IO_UP_WRITE,
   IO_VMA_FSYNC,
+  IO_VMA_IO,
   IO_VMA_JOINS,
   IO_VMA_MAYWRITE,
   IO_VMA_SHARED,
@@ -141,9 +142,10 @@ export class RemoteMemory implements UserMemory {
     const { client } = this.#slot;
     const { addon } = client.server;
     const { range, holder } = piece;
+    const offset = range.offset + (range.memory as SharedMemory).fileOffset;
     const ask = (fd: number) => {
       this.#describe(vma, piece);
-      return this.#slot.ask(IO_UP_MAP, piece.address, range.length, vma.protection, piece.flags, range.offset, fd);
+      return this.#slot.ask(IO_UP_MAP, piece.address, range.length, vma.protection, piece.flags, offset, fd);
     };
     if (holder === 0) return addressOf(yield* ask(this.#slot.primaryFd));
     const memory = range.memory as SharedMemory;
@@ -172,6 +174,7 @@ export class RemoteMemory implements UserMemory {
       (vma.shared ? IO_VMA_SHARED : 0) |
       (vma.mayWrite ? IO_VMA_MAYWRITE : 0) |
       (joins ? IO_VMA_JOINS : 0) |
+      (vma.kind === 'io' ? IO_VMA_IO : 0) |
       (vma.file.ops.fsync === undefined ? 0 : IO_VMA_FSYNC);
     view.setUint32(at + 16, flags, true);
   }
