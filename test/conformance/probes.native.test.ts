@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { compile, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
 import { root } from '../support/paths.ts';
 import { runNative } from '../support/run.ts';
-import { type Difference, differences, notRunYet } from './differences.ts';
+import { type Difference, differences, notRunYet, warped } from './differences.ts';
 
 const folder = temporaryFolder();
 const here = (path: string) => join(root, 'test/conformance', path);
@@ -60,7 +60,7 @@ describe('probes answer under the launcher as on Linux 6.12', () => {
   for (const [name, list] of Object.entries(differences)) {
     testWithCompiler(name, async () => {
       const program = compile(here(`probes/${name}.c`), join(folder, name));
-      const { status, stdout, stderr } = await runNative([program], { cwd: folder });
+      const { status, stdout, stderr } = await runNative([program], { cwd: folder, options: warped.includes(name) ? ['--time=warp'] : [] });
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       const ours = byLabel(stdout);
       const recorded = readFileSync(here(`expected/${name}.txt`), 'latin1').replace(/^# .*\n/, '');
