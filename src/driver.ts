@@ -3,6 +3,7 @@ export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
 export { generic } from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export * from './irq/index.ts';
 export {
   type Attribute,
   type AttributeGroup,
@@ -68,6 +69,7 @@ export {
 export type { Board, Machine } from './machine/index.ts';
 export {
   type CacheModel,
+  ContiguousRegion,
   cachesOf,
   coherentCaches,
   type DmaAttributes,
@@ -77,8 +79,10 @@ export {
   DmaMapping,
   type DmaRange,
   type DmaSegment,
+  KernelMapping,
   type PageRange,
   PhysicalMemory,
+  type RegionDescription,
 } from './memory/index.ts';
 export {
   Directory,

@@ -20,6 +20,7 @@ import type { DmaBufAttachOps, DmaBufExportInfo, DmaBufOps } from './dma-buf-ops
 import { Vmap } from './dma-buf-vmap.ts';
 import type { DmaFenceCallback } from './dma-fence.ts';
 import { DmaResv, usageToWaitFor } from './dma-resv.ts';
+import { addStatistics, removeStatistics } from './sysfs-statistics.ts';
 
 /** One of the two callbacks by which polls wait for the fences of a buffer. */
 export interface PollSlot {
@@ -80,6 +81,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     });
     all.add(this);
     system.ledger.add(this);
+    addStatistics(this);
   }
 
   /** get_dma_buf. */
@@ -171,9 +173,14 @@ export class DmaBuf<P = unknown> implements Tracked {
     return this.ops.mmap(this, vma);
   }
 
-  /** The file's last reference is gone. */
-  release(): MaybeKernel<void> {
+  /** dma_buf_file_release: the file's last reference is gone. Somebody may still have a path to it. */
+  leaveList(): void {
     dmaBufs(this.system).remove(this);
+  }
+
+  /** dma_buf_release: nothing leads to the file any more. */
+  release(): MaybeKernel<void> {
+    removeStatistics(this);
     this.system.ledger.remove(this);
     this.#vmap.assertGone();
     const released = this.ops.release(this);
@@ -188,8 +195,10 @@ export class DmaBuf<P = unknown> implements Tracked {
 
   #finish(): void {
     if (this.#ownsResv) this.resv.finish();
-    for (const { device } of this.#attachments)
-      this.system.findings.report('dma-buf-released-attached', `${this.describe()} was released while attached to ${device.name}`);
+    for (const { device, mapped } of this.#attachments) {
+      const use = mapped > 0 ? ', which has it mapped' : '';
+      this.system.findings.report('dma-buf-released-attached', `${this.describe()} was released while attached to ${device.name}${use}`);
+    }
   }
 
   /** dma_resv_assert_held. @param what the caller was about to do */

@@ -17,8 +17,8 @@ export interface HeapBuffer {
   readonly memory: MemoryObject;
   /** Gives the pages back. */
   readonly free: () => void;
-  /** In the order of attachment. */
-  readonly attachments: Set<HeapAttachment>;
+  /** Newest first. */
+  readonly attachments: HeapAttachment[];
 }
 
 /** What system_heap.c and cma_heap.c do alike: all but where pages come from, and mmap. */
@@ -26,11 +26,12 @@ export const heapOperations = {
   attach(dmabuf, attachment) {
     const own: HeapAttachment = { device: attachment.device, mapping: undefined };
     attachment.private = own;
-    dmabuf.private.attachments.add(own);
+    dmabuf.private.attachments.unshift(own);
   },
 
   detach(dmabuf, attachment) {
-    dmabuf.private.attachments.delete(attachment.private as HeapAttachment);
+    const { attachments } = dmabuf.private;
+    attachments.splice(attachments.indexOf(attachment.private as HeapAttachment), 1);
   },
 
   mapDmaBuf(attachment, direction) {
@@ -108,7 +109,7 @@ export function exportHeapBuffer<T extends HeapPiece>(
       pages.push({ address: piece.address, memory, offset, length: piece.length });
       offset += piece.length;
     }
-    const buffer: HeapBuffer = { pages, memory, free: found.free, attachments: new Set() };
+    const buffer: HeapBuffer = { pages, memory, free: found.free, attachments: [] };
     return new DmaBuf(system, { exporterName: name, ops, size, flags, private: buffer, memory });
   } catch (error) {
     found.free();

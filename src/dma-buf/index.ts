@@ -24,5 +24,6 @@ export {
 } from './dma-resv.ts';
 export { addCmaHeap, addReservedHeap } from './region-heap.ts';
 export { createSyncFile, fenceOfSyncFile } from './sync-file.ts';
+export { enableSysfsStatistics } from './sysfs-statistics.ts';
 export { addSystemHeap } from './system-heap.ts';
 export { addUdmabuf } from './udmabuf.ts';

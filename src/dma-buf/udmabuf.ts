@@ -4,7 +4,6 @@ import {
   F_SEAL_FUTURE_WRITE,
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
-  O_RDWR,
   PAGE_SIZE,
   UDMABUF_CREATE,
   UDMABUF_CREATE_LIST,
@@ -22,14 +21,13 @@ import {
   type Memfd,
   on,
   onRaw,
-  type PageRange,
   type PinnedPages,
   type System,
-  sliceRanges,
   type Task,
 } from '../kernel/index.ts';
-import { DmaBuf, dmaBufFd } from './dma-buf.ts';
-import type { DmaBufOps } from './dma-buf-ops.ts';
+import { DmaDevice, type DmaDeviceTraits } from '../memory/index.ts';
+import { dmaBufFd } from './dma-buf.ts';
+import { exportUdmabuf } from './udmabuf-buffer.ts';
 
 /** A part of a memory file, in bytes. */
 type Item = Pick<Decoded<typeof udmabuf_create_item>, 'memfd' | 'offset' | 'size'>;
@@ -42,49 +40,15 @@ interface Limits {
   readonly size_limit_mb: IntegerParameter;
 }
 
+interface Driver {
+  readonly limits: Limits;
+  /** The misc device: accesses of the CPU are synced as if it were its memory. */
+  readonly device: DmaDevice;
+}
+
 /** What kvmalloc gives at most, in bytes. */
 const ALLOCATION_MAX = 2 ** 31 - 1;
 const POINTER_SIZE = 8;
-
-/** What stands behind a buffer. */
-class Udmabuf {
-  readonly ranges: readonly PageRange[];
-  /** Whether a table for the device itself has been made, which the first begin_cpu_access does. */
-  hasTable = false;
-  readonly #pinned: readonly PinnedPages[];
-
-  constructor(pinned: readonly PinnedPages[]) {
-    this.#pinned = pinned;
-    this.ranges = pinned.flatMap(({ ranges }) => ranges);
-  }
-
-  unpin(): void {
-    for (const pages of this.#pinned) pages.unpin();
-  }
-}
-
-const operations: DmaBufOps<Udmabuf> = {
-  mapDmaBuf: ({ dmabuf, device }, direction) => device.mapSg((dmabuf.private as Udmabuf).ranges, direction),
-  unmapDmaBuf: ({ device }, mapping, direction) => device.unmapSg(mapping, direction),
-
-  beginCpuAccess(dmabuf) {
-    dmabuf.private.hasTable = true;
-  },
-
-  endCpuAccess(dmabuf) {
-    if (!dmabuf.private.hasTable) throw new Errno('EINVAL', 'no access has begun on this buffer yet');
-  },
-
-  mmap(dmabuf, vma) {
-    if (!vma.shared) throw new Errno('EINVAL', 'only a shared mapping shows the pages');
-    vma.kind = 'frames';
-    vma.backing = sliceRanges(dmabuf.private.ranges, vma.offset, vma.length);
-  },
-
-  release(dmabuf) {
-    dmabuf.private.unpin();
-  },
-};
 
 const isAligned = (bytes: bigint) => bytes % BigInt(PAGE_SIZE) === 0n;
 
@@ -119,7 +83,7 @@ function* sealedMemfd(fd: number, task: Task): Kernel<Memfd> {
 }
 
 /** Pins the items in their order. @throws Errno EBADFD, EINVAL, ENOMEM; nothing stays pinned then */
-function* pinAll(items: readonly Item[], task: Task): Kernel<Udmabuf> {
+function* pinAll(items: readonly Item[], task: Task): Kernel<PinnedPages[]> {
   const pinned: PinnedPages[] = [];
   try {
     for (const { memfd, offset, size } of items) {
@@ -130,20 +94,14 @@ function* pinAll(items: readonly Item[], task: Task): Kernel<Udmabuf> {
     for (const pages of pinned) pages.unpin();
     throw error;
   }
-  return new Udmabuf(pinned);
+  return pinned;
 }
 
 /** @returns the descriptor @throws Errno EINVAL, ENOMEM, EBADFD, EMFILE */
-function* create(items: readonly Item[], flags: number, limits: Limits, task: Task): Kernel<number> {
+function* create(items: readonly Item[], flags: number, { limits, device }: Driver, task: Task): Kernel<number> {
   const pages = countPages(items, limits);
-  const udmabuf = yield* pinAll(items, task);
-  const dmabuf = new DmaBuf<Udmabuf>(task.system, {
-    exporterName: 'udmabuf',
-    ops: operations,
-    size: pages * PAGE_SIZE,
-    flags: O_RDWR,
-    private: udmabuf,
-  });
+  const pinned = yield* pinAll(items, task);
+  const dmabuf = exportUdmabuf(device, pinned, pages * PAGE_SIZE);
   try {
     return yield* dmaBufFd(dmabuf, (flags & UDMABUF_FLAGS_CLOEXEC) !== 0, task);
   } catch (error) {
@@ -162,14 +120,19 @@ function* readItems(address: number, count: number, limits: Limits, task: Task):
   return Array.from({ length: count }, (_, index) => udmabuf_create_item.decode(view, index * udmabuf_create_item.size));
 }
 
-/** Adds the driver with its node, /dev/udmabuf, and its parameters. */
-export function addUdmabuf(system: System): void {
+/**
+ * Adds the driver with its node, /dev/udmabuf, and its parameters.
+ *
+ * @param traits how the misc device reaches memory, which decides what DMA_BUF_IOCTL_SYNC does to the CPU's caches
+ */
+export function addUdmabuf(system: System, traits: Omit<DmaDeviceTraits, 'name'> = {}): void {
   const limits = addModule(system, 'udmabuf', { list_limit: 1024, size_limit_mb: 64 });
+  const driver: Driver = { limits, device: new DmaDevice(system, { ...traits, name: 'udmabuf' }) };
   const ops = ioctls(
-    on(UDMABUF_CREATE, (_file, item, task) => create([item], item.flags, limits, task)),
+    on(UDMABUF_CREATE, (_file, item, task) => create([item], item.flags, driver, task)),
     onRaw(UDMABUF_CREATE_LIST, function* (_file, address, task) {
       const { flags, count } = yield* copyStructFromUser(task.memory, udmabuf_create_list, address);
-      return yield* create(yield* readItems(address, count, limits, task), flags, limits, task);
+      return yield* create(yield* readItems(address, count, limits, task), flags, driver, task);
     }),
   );
   system.devices.addMisc({ name: 'udmabuf', ops });

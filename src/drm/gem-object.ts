@@ -107,7 +107,11 @@ export class GemObject extends Counted {
   /** drm_gem_shmem_get_pages: shared memory, which gives single pages. @throws Errno ENOMEM */
   pages(): readonly PageRange[] {
     const { ram, system } = this.device;
-    const source = (_first: number, count: number) => ({ memory: system.memory.allocate(count * PAGE_SIZE, this.describe()), offset: 0 });
+    const source = (_first: number, count: number) => ({
+      memory: system.memory.allocate(count * PAGE_SIZE, this.describe()),
+      offset: 0,
+      count,
+    });
     if (this.#pages === undefined) {
       const cache = new PageCache(ram, source);
       this.#pages = cache.pin(0, this.size / PAGE_SIZE);

@@ -69,3 +69,15 @@ export function sliceRanges(ranges: readonly MemoryRange[], offset: number, leng
   }
   return out;
 }
+
+/** The same bytes as the fewest ranges. */
+export function joinRanges(ranges: readonly MemoryRange[]): MemoryRange[] {
+  const out: MemoryRange[] = [];
+  for (const range of ranges) {
+    const last = out.at(-1);
+    if (last !== undefined && last.memory === range.memory && last.offset + last.length === range.offset) {
+      out[out.length - 1] = { ...last, length: last.length + range.length };
+    } else out.push(range);
+  }
+  return out;
+}

@@ -1,4 +1,5 @@
 import type { Volume } from 'memfs';
+import { irqs } from '../irq/index.ts';
 import { Leak, type Ledger, type MemoryProvider, System, type TraceLine } from '../kernel/index.ts';
 import { ArrayMemoryProvider, type CacheModel, cachesOf, PhysicalMemory, setCaches } from '../memory/index.ts';
 import { FileTree } from '../vfs/index.ts';
@@ -42,6 +43,8 @@ export class Machine {
       seed: options.seed ?? 1,
       bootTime_s: options.bootTime_s ?? DEFAULT_BOOT_TIME_S,
       start_ns: options.start_ns ?? 1e9,
+      cpus: board.cpus ?? 1,
+      architecture: board.architecture ?? 'x86-64',
       memory: options.memory?.(ledger) ?? new ArrayMemoryProvider(ledger),
       makeVfs: (system) => {
         tree = new FileTree(system, this.ram);
@@ -52,6 +55,7 @@ export class Machine {
     this.tree = tree as unknown as FileTree;
     this.system.ledger.stacks = options.stacks ?? false;
     this.tree.mountPseudo(this.system);
+    irqs(this.system);
     if (board.caches !== undefined) setCaches(this.system, board.caches(this));
     board.setUp(this);
   }
@@ -87,6 +91,8 @@ export class Machine {
     for (const task of tasks.all()) tasks.end(task, { code: 0 });
     scheduler.runReady();
     for (const run of this.#atShutdown.reverse()) run();
+    // What they set going ends.
+    scheduler.runReady();
     const used = this.ram.usedBytes;
     const heldByKernel = ledger.live().filter((thing) => !heldByPrograms.includes(thing));
     const left = [...lines, ...ledger.list(heldByKernel), ...(used === 0 ? [] : [`${used} bytes of RAM`])];

@@ -30,8 +30,17 @@ class Page extends Counted {
   }
 }
 
-/** Where the bytes of new pages are. The memory comes with a reference, which becomes the caller's. */
-export type PageSource = (first: number, count: number) => { readonly memory: MemoryObject; readonly offset: number };
+/** Where the bytes of new pages are. */
+export interface NewPages {
+  /** With a reference, which becomes the caller's. */
+  readonly memory: MemoryObject;
+  readonly offset: number;
+  /** At least one, and not more than were wanted. */
+  readonly count: number;
+}
+
+/** Gives bytes to new pages: to `first`, and to as many of those behind as it likes. */
+export type PageSource = (first: number, wanted: number) => NewPages;
 
 /** Neighbours that lie side by side in memory and in RAM, as one range. */
 function joined(pages: Iterable<Page>): PageRange[] {
@@ -107,16 +116,19 @@ export class PageCache {
     return Array.from({ length: end - first }, (_, index) => this.#pages.get(first + index) as Page);
   }
 
-  /** Makes the missing pages from one on, in one piece of memory. @returns the last of them */
+  /** Makes the missing pages from one on. @returns the last of them */
   #make(first: number, limit: number): number {
     let end = first + 1;
     while (end < limit && !this.#pages.has(end)) end++;
     if ((end - first) * PAGE_SIZE > this.#ram.freeBytes) throw new Errno('ENOMEM', `no ${end - first} pages are free`);
-    const { memory, offset } = this.#source(first, end - first);
-    for (let number = first; number < end; number++) {
-      this.#pages.set(number, new Page(this.#ram, this.#ram.allocate(0), memory, offset + (number - first) * PAGE_SIZE));
+    for (let next = first; next < end; ) {
+      const { memory, offset, count } = this.#source(next, end - next);
+      for (let index = 0; index < count; index++) {
+        this.#pages.set(next + index, new Page(this.#ram, this.#ram.allocate(0), memory, offset + index * PAGE_SIZE));
+      }
+      memory.put();
+      next += count;
     }
-    memory.put();
     return end - 1;
   }
 }

@@ -14,6 +14,7 @@ import {
   type File,
   type FileOperations,
   type FileSystem,
+  joinRanges,
   type Kernel,
   type MappedFile,
   type MaybeKernel,
@@ -22,9 +23,11 @@ import {
   type SealableFile,
   type Stat,
   sleep,
+  sliceRanges,
   type Vma,
 } from '../kernel/index.ts';
-import type { PageCache } from '../memory/index.ts';
+import { PageCache, type PhysicalMemory } from '../memory/index.ts';
+import type { MemfdMemory } from './memfd-memory.ts';
 import { pageOf, pagesFor, ShmemFile, shmemOperations } from './shmem-file.ts';
 import type { NewInode } from './tree-inode.ts';
 
@@ -33,21 +36,29 @@ const EXECUTABLE = 0o111;
 /** memfd_wait_for_pins gives those who have pinned pages so long to let go: HZ << scan, a 200th of it. */
 const PATIENCE_ns = [10e6, 20e6, 40e6, 80e6];
 
+/** What a new memory file is. */
+export interface NewMemfd extends NewInode {
+  readonly ino: number;
+  readonly seals: number;
+}
+
 /** A file of memfd_create(2): pages in the machine's RAM, and seals. */
 export class MemfdFile extends ShmemFile implements SealableFile, MappedFile {
   readonly sizeMax = Number.MAX_SAFE_INTEGER;
   seals: number;
+  readonly #memory: MemfdMemory;
   readonly #pages: PageCache;
   #size = 0;
   /** Shared mappings that write or may be made to. */
   #writableMappings = 0;
   #openFiles = 0;
 
-  constructor(fs: FileSystem, ino: number, attributes: NewInode, seals: number, pages: PageCache) {
-    super(fs, { ino, ...attributes });
+  constructor(fs: FileSystem, attributes: NewMemfd, ram: PhysicalMemory, memory: MemfdMemory) {
+    super(fs, attributes);
     this.nlink = 0;
-    this.seals = seals;
-    this.#pages = pages;
+    this.seals = attributes.seals;
+    this.#memory = memory;
+    this.#pages = new PageCache(ram, (first, wanted) => memory.take(first, wanted, pagesFor(this.#size)));
   }
 
   override get operations(): FileOperations {
@@ -72,7 +83,9 @@ export class MemfdFile extends ShmemFile implements SealableFile, MappedFile {
   }
 
   released(): void {
-    if (--this.#openFiles === 0) this.#pages.drop(0);
+    if (--this.#openFiles > 0) return;
+    this.#pages.drop(0);
+    this.#memory.release();
   }
 
   // ---- seals and pins ---------------------------------------------------------------
@@ -200,16 +213,9 @@ export class MemfdFile extends ShmemFile implements SealableFile, MappedFile {
 
   rangesAt(offset: number, length: number): readonly MemoryRange[] {
     const end = Math.min(offset + length, pagesFor(this.#size) * PAGE_SIZE);
-    const out: MemoryRange[] = [];
-    let at = offset;
-    if (end <= offset) return out;
-    for (const range of this.#pages.ranges(pageOf(offset), pagesFor(end))) {
-      const skipped = at % PAGE_SIZE;
-      const part = Math.min(range.length - skipped, end - at);
-      out.push({ memory: range.memory, offset: range.offset + skipped, length: part });
-      at += part;
-    }
-    return out;
+    if (end <= offset) return [];
+    const pages = joinRanges(this.#pages.ranges(pageOf(offset), pagesFor(end)));
+    return sliceRanges(pages, offset % PAGE_SIZE, end - offset);
   }
 
   mapped(vma: Vma): void {

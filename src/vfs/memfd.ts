@@ -6,14 +6,14 @@ import {
   MFD_NOEXEC_SEAL,
   O_LARGEFILE,
   O_RDWR,
-  PAGE_SIZE,
   S_IFREG,
   TMPFS_MAGIC,
 } from '../abi/uapi/index.ts';
 import { File, FMODE_PREAD, FMODE_PWRITE, MemoryFileSystem, type System, type Task } from '../kernel/index.ts';
-import { PageCache, type PhysicalMemory } from '../memory/index.ts';
+import type { PhysicalMemory } from '../memory/index.ts';
 import { Dentry, setDentry } from './dentry.ts';
 import { MemfdFile } from './memfd-file.ts';
+import { MemfdMemory } from './memfd-memory.ts';
 import type { TreeInode } from './tree-inode.ts';
 
 /** The tmpfs that nobody has mounted: shm_mnt. */
@@ -52,11 +52,8 @@ export class Memfds extends MemoryFileSystem {
     const isSealedExec = (flags & MFD_NOEXEC_SEAL) !== 0;
     const seals = isSealedExec ? F_SEAL_EXEC : (flags & MFD_ALLOW_SEALING) !== 0 ? 0 : F_SEAL_SEAL;
     const mode = S_IFREG | (isSealedExec ? 0o666 : 0o777);
-    const pages = new PageCache(this.#ram, (_first, count) => ({
-      memory: this.system.memory.allocate(count * PAGE_SIZE, `memory file "${name}"`),
-      offset: 0,
-    }));
-    const inode = new MemfdFile(this, this.takeIno(), { mode, uid, gid }, seals, pages);
+    const memory = new MemfdMemory(this.system.memory, `memory file "${name}"`);
+    const inode = new MemfdFile(this, { ino: this.takeIno(), mode, uid, gid, seals }, this.#ram, memory);
     const dentry = new NamelessDentry(inode, name);
     const file = new File(task.system, {
       ops: inode.operations,

@@ -1,5 +1,5 @@
 import { Errno, errno, errnoName } from '../../abi/index.ts';
-import { O_RDWR, PAGE_SIZE } from '../../abi/uapi/index.ts';
+import { O_NONBLOCK, O_RDWR, PAGE_SIZE } from '../../abi/uapi/index.ts';
 import type { Memfd, PageRange, PinnedPages, System } from '../../kernel/index.ts';
 import { PageCache, type PhysicalMemory } from '../../memory/index.ts';
 import { type Addon, must } from './addon.ts';
@@ -8,6 +8,9 @@ import { SharedMemory } from './memory.ts';
 
 /** So much of a file is one memory object: more does not fit a typed array everywhere. In bytes. */
 const WINDOW = 2 ** 30;
+
+/** What a program can have done to a file that nobody shall open. */
+const REFUSED: ReadonlySet<number> = new Set([errno.EACCES, errno.EPERM, errno.EAGAIN]);
 
 /** Part of a memory file of a program's, mapped here for as long as a driver keeps pages of the file. */
 interface Window {
@@ -81,7 +84,7 @@ class PinnedFile {
       },
     });
     ledger.add(memory);
-    const cache = new PageCache(this.#ram, (first) => ({ memory: memory.get(), offset: first * PAGE_SIZE - start }));
+    const cache = new PageCache(this.#ram, (first, count) => ({ memory: memory.get(), offset: first * PAGE_SIZE - start, count }));
     const window = { memory, cache };
     this.#windows.set(index, window);
     return window;
@@ -135,9 +138,9 @@ export class HostMemfds {
     const key = `${(this.addon.identity(fd) as number[]).join()},${size}`;
     const known = this.#pinned.get(key);
     if (known !== undefined) return known;
-    // The program may have opened it to read only; its pages can be written all the same.
-    const again = this.addon.reopen(fd, O_RDWR);
-    if (again === -errno.EACCES || again === -errno.EPERM) throw new Errno('EBADFD', 'the server may not open the memory file');
+    // The program may have opened it to read only; its pages can be written all the same. A lease on it must not make the server wait.
+    const again = this.addon.reopen(fd, O_RDWR | O_NONBLOCK);
+    if (REFUSED.has(-again)) throw new Errno('EBADFD', `the server cannot open the memory file: ${errnoName(-again)}`);
     const file = new PinnedFile(this, granted(again, 'opening a memory file again'), size, () => this.#pinned.delete(key));
     this.#pinned.set(key, file);
     return file;

@@ -1,6 +1,6 @@
 import { Errno, errnoName } from '../../abi/index.ts';
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
-import type { Kernel, MemoryRange, UserMemory, Vma } from '../../kernel/index.ts';
+import { joinRanges, type Kernel, type MemoryRange, type UserMemory, type Vma } from '../../kernel/index.ts';
 import { must } from './addon.ts';
 import { SharedMemory } from './memory.ts';
 import {
@@ -194,16 +194,4 @@ interface Piece {
 function addressOf(result: number): number {
   if (result < 0 && result >= -4095) throw new Errno(errnoName(-result) ?? 'ENOMEM', 'mmap in the program');
   return result;
-}
-
-/** The same bytes as the fewest ranges. */
-function joinRanges(ranges: readonly MemoryRange[]): MemoryRange[] {
-  const out: MemoryRange[] = [];
-  for (const range of ranges) {
-    const last = out.at(-1);
-    if (last !== undefined && last.memory === range.memory && last.offset + last.length === range.offset) {
-      out[out.length - 1] = { ...last, length: last.length + range.length };
-    } else out.push(range);
-  }
-  return out;
 }
