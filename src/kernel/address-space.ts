@@ -24,7 +24,7 @@ interface Window {
 /** Anonymous bytes, parts of memory, or a part of a file that is asked at each access. */
 type Content = Uint8Array | readonly MemoryRange[] | Window;
 
-/** A stretch of memory: anonymous bytes, or a part of a file mapping, which then holds a reference to the file. */
+/** A stretch of memory: anonymous bytes, or a part of a file mapping, which then holds references to the file and to what it shows. */
 class Area implements Tracked {
   readonly kind = 'mapping';
   readonly start: number;
@@ -49,6 +49,11 @@ class Area implements Tracked {
   /** Whether the processor lets a program do that; what may be written or run may be read, too. @param right 0, PROT_READ or PROT_WRITE */
   allows(right: number): boolean {
     return right === PROT_READ ? (this.protection & (PROT_READ | PROT_WRITE | PROT_EXEC)) !== 0 : (this.protection & right) === right;
+  }
+
+  /** What it keeps: none for anonymous bytes, and for a file that is asked at each access. */
+  get memories(): readonly MemoryRange[] {
+    return this.content instanceof Uint8Array || 'source' in this.content ? [] : this.content;
   }
 
   /** Where in a file whose pages come and go an address lies. */
@@ -351,6 +356,7 @@ export class AddressSpace implements UserMemory {
   #hold(area: Area): void {
     if (area.vma === undefined) return;
     area.vma.file.get();
+    for (const { memory } of area.memories) memory.get();
     area.vma.source?.mapped(area.vma);
     this.#ledger.add(area);
   }
@@ -358,6 +364,7 @@ export class AddressSpace implements UserMemory {
   #drop(area: Area): void {
     if (area.vma === undefined) return;
     this.#ledger.remove(area);
+    for (const { memory } of area.memories) memory.put();
     area.vma.source?.unmapped(area.vma);
     area.vma.file.put();
   }

@@ -30,6 +30,8 @@ export interface Position {
  * read and write EINVAL, ioctl ENOTTY, mmap ENODEV, lseek ESPIPE, poll always ready. Any of them may be a generator.
  */
 export interface FileOperations<P = any> {
+  /** FOP_UNSIGNED_OFFSET: offsets are 64 bits without a sign, so those with the top bit are only large. */
+  readonly unsignedOffsets?: true;
   /** Makes `file.private`. If it throws, the file never existed and release is not called. */
   readonly open?: (file: File<P>, task: Task) => MaybeKernel<void>;
   /**

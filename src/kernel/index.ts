@@ -34,6 +34,7 @@ export {
   waitOrAgain,
 } from './file.ts';
 export { BrokenRules, type Defect, type Finding, Findings, formatFinding } from './findings.ts';
+export { Idr } from './idr.ts';
 export {
   type FileSystem,
   Inode,

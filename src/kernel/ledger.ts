@@ -16,7 +16,8 @@ export type Kind =
   | 'pages'
   | 'item'
   | 'acquire context'
-  | 'irq';
+  | 'irq'
+  | 'object';
 
 /** Something that somebody made and somebody must release. */
 export interface Tracked {

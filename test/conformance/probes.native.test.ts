@@ -7,7 +7,7 @@ import { gadgetBoard } from '../support/gadget-board.ts';
 import { runOn } from '../support/native-server.ts';
 import { root } from '../support/paths.ts';
 import { runNative } from '../support/run.ts';
-import { type Difference, differences, notRunYet } from './differences.ts';
+import { type Difference, differences, notRunYet, warped } from './differences.ts';
 
 const folder = temporaryFolder();
 const here = (path: string) => join(root, 'test/conformance', path);
@@ -67,7 +67,8 @@ describe('probes answer under the launcher as on Linux 6.12', () => {
     testWithCompiler(name, async () => {
       const program = compile(here(`probes/${name}.c`), join(folder, name));
       const board = boards[name];
-      const run = board === undefined ? runNative([program], { cwd: folder }) : runOn(board(), [program]);
+      const options = warped.includes(name) ? ['--time=warp'] : [];
+      const run = board === undefined ? runNative([program], { cwd: folder, options }) : runOn(board(), [program]);
       const { status, stdout, stderr } = await run;
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       const ours = byLabel(stdout);

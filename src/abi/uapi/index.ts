@@ -1,6 +1,8 @@
 /** The uapi headers of Linux as TypeScript: one file per header, constants under their exact C names. */
 export * from './dma-buf.ts';
 export * from './dma-heap.ts';
+export * from './drm.ts';
+export * from './drm-mode.ts';
 export * from './eventpoll.ts';
 export * from './fcntl.ts';
 export * from './file.ts';
@@ -20,4 +22,5 @@ export * from './sw-sync.ts';
 export * from './sync-file.ts';
 export * from './udmabuf.ts';
 export * from './uio.ts';
+export * from './vgem-drm.ts';
 export * from './xattr.ts';

@@ -3,6 +3,7 @@ import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, MAP_POPULATE, O_RDONLY, PAG
 import { type CopyWatch, joinRanges, type Kernel, type MemoryRange, type UserMemory, type Vma } from '../../kernel/index.ts';
 import { must } from './addon.ts';
 import { SharedMemory } from './memory.ts';
+import type { NativeInode } from './native-files.ts';
 import {
   IO_DATA_SIZE,
   IO_UP_HOLD,
@@ -110,10 +111,10 @@ export class RemoteMemory implements UserMemory {
     // What a device shows is never locked (VM_SPECIAL), and page frames come one by one.
     const flags = vma.flags & ~(vma.kind === 'frames' ? MAP_LOCKED | MAP_POPULATE : MAP_LOCKED);
     const [first] = pieces as [MemoryRange, ...MemoryRange[]];
-    if (pieces.length === 1 && vma.file.memory === first.memory) {
+    if (pieces.length === 1 && this.#inode?.memory === first.memory) {
       return yield* this.#mapPiece(vma, { range: first, address: vma.hint, flags, holder: 0, joins: false });
     }
-    const holder = addressOf(yield* this.#slot.ask(IO_UP_HOLD, this.#slot.primaryFd, this.#inode));
+    const holder = addressOf(yield* this.#slot.ask(IO_UP_HOLD, this.#slot.primaryFd, this.#inode?.ino ?? 0));
     try {
       if (pieces.length > 1) return yield* this.#mapPieces(vma, pieces, flags, holder);
       return yield* this.#mapPiece(vma, { range: first, address: vma.hint, flags, holder, joins: false });
@@ -160,8 +161,9 @@ export class RemoteMemory implements UserMemory {
     }
   }
 
-  get #inode(): number {
-    return this.#slot.client.inodeOf(this.#slot.primaryHandle)?.ino ?? 0;
+  /** Of the descriptor that is mapped. A buffer that was handed out a second time has one there without its memory. */
+  get #inode(): NativeInode | undefined {
+    return this.#slot.client.inodeOf(this.#slot.primaryHandle);
   }
 
   /** Puts a `struct io_vma` into the slot. */
@@ -169,7 +171,7 @@ export class RemoteMemory implements UserMemory {
     this.dropPrefetched();
     const { view } = this.#slot.client;
     const at = this.#slot.dataAt;
-    view.setBigUint64(at, BigInt(this.#inode), true);
+    view.setBigUint64(at, BigInt(this.#inode?.ino ?? 0), true);
     view.setBigUint64(at + 8, BigInt(holder), true);
     const flags =
       (vma.shared ? IO_VMA_SHARED : 0) |
