@@ -32,9 +32,9 @@ export async function* scaleRows(): AsyncGenerator<Row> {
     return [
       await grown('DMA_BUF_IOCTL_SYNC', 'sync', 'buffers'),
       await grown('poll of a buffer', 'poll', 'buffers'),
-      await grown('signal of a fence that somebody waits for', 'signal', 'fences'),
-      await size('a buffer that nobody uses, with its descriptor', 'bytesPerBuffer'),
-      await size('a fence that nobody waits for', 'bytesPerFence'),
+      await grown('signal', 'signal', 'fences'),
+      await size('an idle buffer and its descriptor', 'bytesPerBuffer'),
+      await size('an idle fence', 'bytesPerFence'),
     ];
   });
   yield* rows;
