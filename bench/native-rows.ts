@@ -20,6 +20,7 @@ export async function* nativeRows(settings: Settings): AsyncGenerator<Row> {
   else yield* placedRows(settings, two, 1 / 20);
   yield* placedRows(settings, oneCore(settings), 1);
   yield await readRow(settings, two ?? oneCore(settings));
+  yield await mappedRow(settings, two ?? oneCore(settings));
 }
 
 async function* placedRows(settings: Settings, placement: Placement, socketTarget: number): AsyncGenerator<Row> {
@@ -73,6 +74,22 @@ function readRow(settings: Settings, { client }: Placement): Promise<Row> {
       measured: await compare(
         () => launched.round({ name: 'read', samples: 625 }),
         () => plain.round({ name: 'read', samples: 625 }),
+      ),
+    }),
+  );
+}
+
+/** What the memory of a buffer costs more than a program's own. */
+function mappedRow(settings: Settings, { client }: Placement): Promise<Row> {
+  return withPrograms(
+    { mapped: [...launcher(settings), program(settings, 'mapped'), client] },
+    async ({ mapped }): Promise<Row> => ({
+      name: 'native: memcpy of 4 MiB through a mapped buffer',
+      baseline: 'anonymous memory',
+      target: 1.05,
+      measured: await compare(
+        () => mapped.round({ name: 'buffer', samples: 20 }),
+        () => mapped.round({ name: 'anonymous', samples: 20 }),
       ),
     }),
   );

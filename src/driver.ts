@@ -1,8 +1,9 @@
 /** What drivers, hardware models and boards are written with: `import { ... } from 'ioctopus/driver'`. */
 export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
-export { generic } from './boards/index.ts';
+export { contiguous, generic } from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export * from './irq/index.ts';
 export {
   type Attribute,
   type AttributeGroup,
@@ -70,7 +71,23 @@ export {
   waitOrAgain,
 } from './kernel/index.ts';
 export type { Board, Machine } from './machine/index.ts';
-export { PhysicalMemory } from './memory/index.ts';
+export {
+  type CacheModel,
+  ContiguousRegion,
+  cachesOf,
+  coherentCaches,
+  type DmaAttributes,
+  DmaDevice,
+  type DmaDeviceTraits,
+  type DmaDirection,
+  DmaMapping,
+  type DmaRange,
+  type DmaSegment,
+  KernelMapping,
+  type PageRange,
+  PhysicalMemory,
+  type RegionDescription,
+} from './memory/index.ts';
 export {
   Directory,
   directoryOperations,

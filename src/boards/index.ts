@@ -1,8 +1,9 @@
 /** Machines to boot, by name. */
 import type { Board } from '../machine/index.ts';
+import { contiguous } from './contiguous.ts';
 import { generic } from './generic.ts';
 
-export { generic };
+export { contiguous, generic };
 
 /** Every board that `--board` knows. */
-export const boards: Readonly<Record<string, () => Board>> = { generic };
+export const boards: Readonly<Record<string, () => Board>> = { generic, contiguous };

@@ -15,10 +15,10 @@ function* describe(dmabuf: DmaBuf<any>): Kernel<string> {
   yield* resv.lock.lock({ mode: 'interruptible' });
   const numbers = [decimal(size), hexadecimal(file.flags), hexadecimal(file.mode), decimal(file.count)];
   const fences = resv.describe().map((line) => `\t${line}\n`);
+  const devices = dmabuf.attachments.map(({ device }) => `\t${device.name}\n`);
   resv.unlock();
   const line = [...numbers, exporterName, decimal(file.inode.ino), name].join('\t');
-  // No importer inside the kernel attaches itself to a buffer here.
-  return `${line}\n${fences.join('')}\tAttached Devices:\nTotal 0 devices attached\n\n`;
+  return `${line}\n${fences.join('')}\tAttached Devices:\n${devices.join('')}Total ${devices.length} devices attached\n\n`;
 }
 
 /** Makes the file. @param live the buffers at each moment, newest first */

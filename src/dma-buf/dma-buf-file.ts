@@ -28,7 +28,8 @@ import {
   type Task,
   takeStruct,
 } from '../kernel/index.ts';
-import type { DmaBuf, DmaDirection, PollSlot } from './dma-buf.ts';
+import type { DmaDirection } from '../memory/index.ts';
+import type { DmaBuf, PollSlot } from './dma-buf.ts';
 import type { DmaFence } from './dma-fence.ts';
 import { getStubFence } from './dma-fence-stub.ts';
 import { unwrapFence } from './dma-fence-unwrap.ts';

@@ -1,53 +1,26 @@
 import { Errno } from '../abi/index.ts';
-import { DMA_BUF_MAGIC, O_ACCMODE, O_NONBLOCK, PAGE_SIZE } from '../abi/uapi/index.ts';
+import { O_ACCMODE, O_NONBLOCK, PAGE_SIZE } from '../abi/uapi/index.ts';
 import {
   File,
-  type FileSystem,
   finish,
-  Inode,
   isKernel,
   type Kernel,
   type MaybeKernel,
-  type MemoryObject,
   type System,
   type Task,
   type Tracked,
   type Vma,
   WaitQueue,
 } from '../kernel/index.ts';
-import { addBufinfo } from './bufinfo.ts';
+import type { DmaDevice, DmaDirection } from '../memory/index.ts';
+import { attach, DmaBufAttachment, detach } from './dma-buf-attachment.ts';
 import { dmaBufOperations } from './dma-buf-file.ts';
+import { DmaBufInode, dmaBufs } from './dma-buf-inode.ts';
+import type { DmaBufAttachOps, DmaBufExportInfo, DmaBufOps } from './dma-buf-ops.ts';
+import { Vmap } from './dma-buf-vmap.ts';
 import type { DmaFenceCallback } from './dma-fence.ts';
 import { DmaResv } from './dma-resv.ts';
 import { usageToWaitFor } from './dma-resv-usage.ts';
-
-/** Which way the CPU is about to move data, as `enum dma_data_direction`. */
-export type DmaDirection = 'to-device' | 'from-device' | 'bidirectional';
-
-/** What an exporter does, as `struct dma_buf_ops`. */
-export interface DmaBufOps<P = unknown> {
-  /** The last reference is gone. */
-  readonly release: (dmabuf: DmaBuf<P>) => MaybeKernel<void>;
-  readonly beginCpuAccess?: (dmabuf: DmaBuf<P>, direction: DmaDirection) => MaybeKernel<void>;
-  readonly endCpuAccess?: (dmabuf: DmaBuf<P>, direction: DmaDirection) => MaybeKernel<void>;
-  /** Fills in `vma.backing`. The range has been checked. */
-  readonly mmap?: (dmabuf: DmaBuf<P>, vma: Vma) => MaybeKernel<void>;
-}
-
-/** What an exporter gives, as `struct dma_buf_export_info`. */
-export interface DmaBufExportInfo<P> {
-  readonly exporterName: string;
-  readonly ops: DmaBufOps<P>;
-  /** In bytes. */
-  readonly size: number;
-  /** Open flags: the access mode and O_NONBLOCK count. */
-  readonly flags: number;
-  readonly private: P;
-  /** Fences to share with other buffers; one of its own when left out. */
-  readonly resv?: DmaResv;
-  /** Set when the buffer is exactly this memory, first byte to last: it can then be handed to native programs as it is. */
-  readonly memory?: MemoryObject;
-}
 
 /** One of the two callbacks by which polls wait for the fences of a buffer. */
 export interface PollSlot {
@@ -55,61 +28,9 @@ export interface PollSlot {
   callback: DmaFenceCallback | undefined;
 }
 
-/** The buffers of a machine (drivers/dma-buf/dma-buf.c), newest first, and the file system that their inodes belong to. */
-class DmaBufs implements FileSystem {
-  readonly type = 'dmabuf';
-  readonly magic = DMA_BUF_MAGIC;
-  readonly dev = 13;
-  readonly #system: System;
-  /** In the order of export. */
-  readonly #live = new Set<DmaBuf<any>>();
-  #lastIno = 0;
-
-  constructor(system: System) {
-    this.#system = system;
-    addBufinfo(system, () => this.live);
-  }
-
-  now() {
-    return this.#system.realtime();
-  }
-
-  nextIno(): number {
-    return ++this.#lastIno;
-  }
-
-  add(dmabuf: DmaBuf<any>): void {
-    this.#live.add(dmabuf);
-  }
-
-  remove(dmabuf: DmaBuf<any>): void {
-    this.#live.delete(dmabuf);
-  }
-
-  /** Newest first. */
-  get live(): readonly DmaBuf<any>[] {
-    return [...this.#live].reverse();
-  }
-}
-
-const dmaBufs = (system: System) => new DmaBufs(system);
-
 /** Every buffer of a machine, newest first. */
 export function liveDmaBufs(system: System): readonly DmaBuf<any>[] {
-  return system.single(dmaBufs).live;
-}
-
-class DmaBufInode extends Inode {
-  readonly #size: number;
-
-  constructor(fs: FileSystem, ino: number, size: number, task: Task | undefined) {
-    super(fs, { ino, mode: 0o600, uid: task?.credentials.uid ?? 0, gid: task?.credentials.gid ?? 0 });
-    this.#size = size;
-  }
-
-  override get size(): number {
-    return this.#size;
-  }
+  return dmaBufs(system).live;
 }
 
 /** A buffer that devices and programs share, as `struct dma_buf`. Its life is that of its file. */
@@ -128,10 +49,18 @@ export class DmaBuf<P = unknown> implements Tracked {
   readonly pollIn: PollSlot = { callback: undefined };
   readonly pollOut: PollSlot = { callback: undefined };
   readonly #ownsResv: boolean;
+  /** Newest first. Changed under the reservation lock. */
+  readonly #attachments: DmaBufAttachment<any>[] = [];
+  readonly #vmap = new Vmap(this);
 
-  /** dma_buf_export. The caller owns the one reference to the file. */
+  /**
+   * dma_buf_export. The caller owns the one reference to the file.
+   *
+   * @throws Errno EINVAL for operations that do not go together, which is also a finding
+   */
   constructor(system: System, info: DmaBufExportInfo<P>) {
-    const all = system.single(dmaBufs);
+    checkOperations(system, info);
+    const all = dmaBufs(system);
     this.system = system;
     this.exporterName = info.exporterName;
     this.ops = info.ops;
@@ -165,8 +94,49 @@ export class DmaBuf<P = unknown> implements Tracked {
     this.file.put();
   }
 
+  /** Newest first. */
+  get attachments(): readonly DmaBufAttachment<any>[] {
+    return this.#attachments;
+  }
+
+  /**
+   * dma_buf_attach, by a static importer: without the reservation lock. The importer must hold the buffer as long as the attachment.
+   *
+   * @throws Errno EBUSY and others of the exporter; of a dynamic exporter also what mapping can say
+   */
+  attach(device: DmaDevice): Kernel<DmaBufAttachment<undefined>> {
+    return attach(this.#attachments, new DmaBufAttachment<undefined>(this, device, undefined, undefined));
+  }
+
+  /** dma_buf_dynamic_attach: the same by an importer that learns when the memory moves. */
+  dynamicAttach<I>(device: DmaDevice, ops: DmaBufAttachOps<I>, importerPrivate: I): Kernel<DmaBufAttachment<I>> {
+    return attach(this.#attachments, new DmaBufAttachment<I>(this, device, ops, importerPrivate));
+  }
+
+  /** dma_buf_detach, without the reservation lock; everything must be unmapped. */
+  detach(attachment: DmaBufAttachment<any>): Kernel<void> {
+    return detach(this.#attachments, attachment);
+  }
+
+  /** dma_buf_move_notify: the exporter tells dynamic importers that the memory moves. Under the reservation lock. */
+  *moveNotify(): Kernel<void> {
+    this.assertLocked('move_notify');
+    for (const attachment of this.#attachments) yield* finish(attachment.importerOps?.moveNotify(attachment));
+  }
+
+  /** dma_buf_vmap, under the reservation lock: the buffer as kernel code sees it. @throws Errno EINVAL without such an operation */
+  vmap() {
+    return this.#vmap.map();
+  }
+
+  /** dma_buf_vunmap, under the reservation lock: once for each {@link vmap}, with what it gave. */
+  vunmap(...given: Parameters<Vmap['unmap']>) {
+    return this.#vmap.unmap(...given);
+  }
+
   /** dma_buf_begin_cpu_access: the exporter first, then the fences. @throws Errno what the exporter says, ERESTARTSYS */
   beginCpuAccess(direction: DmaDirection): MaybeKernel<number> {
+    this.assertNotLocked('begin_cpu_access');
     const begun = this.ops.beginCpuAccess?.(this, direction);
     const usage = usageToWaitFor(direction !== 'from-device');
     if (!isKernel(begun as MaybeKernel<void>) && this.resv.testSignaled(usage)) return 0;
@@ -181,6 +151,7 @@ export class DmaBuf<P = unknown> implements Tracked {
 
   /** dma_buf_end_cpu_access. @throws Errno what the exporter says */
   endCpuAccess(direction: DmaDirection): MaybeKernel<number> {
+    this.assertNotLocked('end_cpu_access');
     const ended = this.ops.endCpuAccess?.(this, direction);
     return isKernel(ended as MaybeKernel<void>) ? this.#ended(ended as Kernel<void>) : 0;
   }
@@ -203,8 +174,9 @@ export class DmaBuf<P = unknown> implements Tracked {
 
   /** The file's last reference is gone. */
   release(): MaybeKernel<void> {
-    this.system.single(dmaBufs).remove(this);
+    dmaBufs(this.system).remove(this);
     this.system.ledger.remove(this);
+    this.#vmap.assertGone();
     const released = this.ops.release(this);
     if (isKernel(released as MaybeKernel<void>)) return this.#finishAfter(released as Kernel<void>);
     this.#finish();
@@ -217,11 +189,37 @@ export class DmaBuf<P = unknown> implements Tracked {
 
   #finish(): void {
     if (this.#ownsResv) this.resv.finish();
+    for (const { device, mapped } of this.#attachments) {
+      const use = mapped > 0 ? ', which has it mapped' : '';
+      this.system.findings.report('dma-buf-released-attached', `${this.describe()} was released while attached to ${device.name}${use}`);
+    }
+  }
+
+  /** dma_resv_assert_held. @param what the caller was about to do */
+  assertLocked(what: string): void {
+    if (!this.resv.lock.isHeldByCaller)
+      this.system.findings.report('dma-buf-not-locked', `${what} of ${this.describe()} without its reservation lock`);
+  }
+
+  /** might_lock. @param what the caller was about to do */
+  assertNotLocked(what: string): void {
+    if (this.resv.lock.isHeldByCaller)
+      this.system.findings.report('dma-buf-locked', `${what} of ${this.describe()} by somebody who holds its reservation lock`);
   }
 
   describe(): string {
     return `dma-buf ${this.file.inode.ino} (${this.exporterName}${this.name === undefined ? '' : `, "${this.name}"`}), ${this.size} bytes`;
   }
+}
+
+/** @throws Errno EINVAL, and WARNs */
+function checkOperations(system: System, { exporterName, ops }: DmaBufExportInfo<any>): void {
+  const { pin, unpin, cacheSgtMapping } = ops;
+  const isHalfDynamic = (pin === undefined) !== (unpin === undefined);
+  if (!isHalfDynamic && (cacheSgtMapping !== true || pin === undefined)) return;
+  const why = isHalfDynamic ? 'one of pin and unpin without the other' : 'mappings that are kept, of memory that may move';
+  system.findings.report('dma-buf-operations', `${exporterName} exports with ${why}`);
+  throw new Errno('EINVAL', why);
 }
 
 /** dma_buf_fd: the reference to the file becomes the descriptor's. @throws Errno EMFILE; the reference stays the caller's then */

@@ -1,5 +1,7 @@
 /** Buffers that devices and programs share, and the fences that say when they may be used (drivers/dma-buf of Linux). */
-export { DmaBuf, type DmaBufExportInfo, type DmaBufOps, type DmaDirection, dmaBufFd, dmaBufGet, liveDmaBufs } from './dma-buf.ts';
+export { DmaBuf, dmaBufFd, dmaBufGet, liveDmaBufs } from './dma-buf.ts';
+export { type DmaBufAttachment, enableMoveNotify, type SgTable } from './dma-buf-attachment.ts';
+export type { DmaBufAttachOps, DmaBufExportInfo, DmaBufOps } from './dma-buf-ops.ts';
 export {
   DmaFence,
   type DmaFenceCallback,
@@ -25,6 +27,7 @@ export {
   type DmaResvUsage,
   usageToWaitFor,
 } from './dma-resv-usage.ts';
+export { addCmaHeap, addReservedHeap } from './region-heap.ts';
 export { addSwSync } from './sw-sync.ts';
 export { createSyncFile, fenceOfSyncFile } from './sync-file.ts';
 export { SyncPoint, SyncTimeline } from './sync-timeline.ts';

@@ -1,37 +1,26 @@
 import { Errno } from '../abi/index.ts';
-import { PAGE_SHIFT, PAGE_SIZE } from '../abi/uapi/index.ts';
-import type { MemoryObject, System } from '../kernel/index.ts';
-import { sliceRanges } from '../kernel/index.ts';
+import { PAGE_SIZE } from '../abi/uapi/index.ts';
+import type { System } from '../kernel/index.ts';
 import type { PhysicalMemory } from '../memory/index.ts';
-import { DmaBuf, type DmaBufOps } from './dma-buf.ts';
+import type { DmaBuf } from './dma-buf.ts';
+import type { DmaBufOps } from './dma-buf-ops.ts';
 import { addDmaHeap, type DmaHeap } from './dma-heap.ts';
+import { exportHeapBuffer, type HeapBuffer, type HeapPiece, heapOperations, mapHeapBuffer } from './heap-buffer.ts';
 
 /** Block sizes that the heap asks for, as page orders: 1 MiB, 64 KiB, 4 KiB. */
 const ORDERS = [8, 4, 0];
 
-interface Block {
-  readonly address: number;
+interface Block extends HeapPiece {
   readonly order: number;
 }
 
-/** What stands behind a buffer of the system heap: RAM in blocks, and one memory object that shows them in a row. */
-interface SystemHeapBuffer {
-  readonly ram: PhysicalMemory;
-  readonly blocks: readonly Block[];
-  readonly memory: MemoryObject;
-}
+const operations: DmaBufOps<HeapBuffer> = {
+  ...heapOperations,
 
-const operations: DmaBufOps<SystemHeapBuffer> = {
   mmap(dmabuf, vma) {
     // 6.12 maps page by page, and a private mapping of more than one page cannot be made that way.
     if (!vma.shared && vma.length > PAGE_SIZE) throw new Errno('EINVAL', 'a private mapping of a system buffer has one page');
-    const whole = { memory: dmabuf.private.memory, offset: 0, length: dmabuf.size };
-    vma.backing = sliceRanges([whole], vma.offset, vma.length);
-  },
-
-  release(dmabuf) {
-    freeBlocks(dmabuf.private.ram, dmabuf.private.blocks);
-    dmabuf.private.memory.put();
+    mapHeapBuffer(dmabuf, vma);
   },
 };
 
@@ -52,7 +41,7 @@ function allocateBlocks(ram: PhysicalMemory, length: number): Block[] {
       if (1 << order > remaining) continue;
       const address = ram.tryAllocate(order);
       largest = at;
-      if (address !== undefined) block = { address, order };
+      if (address !== undefined) block = { address, order, length: PAGE_SIZE << order };
     }
     if (block === undefined) {
       freeBlocks(ram, blocks);
@@ -75,29 +64,18 @@ class SystemHeap implements DmaHeap {
     this.#ram = ram;
   }
 
-  allocate(length: number, flags: number): DmaBuf<SystemHeapBuffer> {
+  allocate(length: number, flags: number): DmaBuf<HeapBuffer> {
     const ram = this.#ram;
     const blocks = allocateBlocks(ram, length);
-    let memory: MemoryObject;
-    try {
-      memory = this.#system.memory.allocate(length, 'a system heap buffer');
-    } catch (error) {
-      freeBlocks(ram, blocks);
-      throw error;
-    }
-    let offset = 0;
-    for (const { address, order } of blocks) {
-      ram.back(address, order, memory, offset);
-      offset += 2 ** (PAGE_SHIFT + order);
-    }
-    return new DmaBuf(this.#system, {
-      exporterName: 'system',
-      ops: operations,
-      size: length,
-      flags,
-      private: { ram, blocks, memory },
-      memory,
-    });
+    return exportHeapBuffer(
+      this.#system,
+      { name: this.name, ops: operations, flags },
+      {
+        pieces: blocks,
+        back: ({ address, order }, memory, offset) => ram.back(address, order, memory, offset),
+        free: () => freeBlocks(ram, blocks),
+      },
+    );
   }
 }
 

@@ -57,7 +57,7 @@ export { Random } from './random.ts';
 export { Coroutine, Deadlock, formatTime, type Outcome, Scheduler } from './scheduler.ts';
 export { Killed, type SignalAction, Signals } from './signal.ts';
 export type { Attribute, AttributeGroup, BinaryAttribute, SysfsDirectory } from './sysfs.ts';
-export { System, type SystemOptions } from './system.ts';
+export { type Architecture, System, type SystemOptions } from './system.ts';
 export { Task, type TaskDescription } from './task.ts';
 export { type ExitStatus, TaskTable } from './task-table.ts';
 export { type CallArguments, type TraceLine, Tracer } from './trace.ts';

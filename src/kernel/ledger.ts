@@ -2,7 +2,19 @@ import { formatTime } from './scheduler.ts';
 import { type CallRecord, formatRecord, type Task } from './task.ts';
 
 /** What a live thing is, for the count at shutdown. */
-export type Kind = 'file' | 'buffer' | 'memory' | 'attachment' | 'fence' | 'mapping' | 'task' | 'pages' | 'item' | 'acquire context';
+export type Kind =
+  | 'file'
+  | 'buffer'
+  | 'memory'
+  | 'attachment'
+  | 'dma-mapping'
+  | 'fence'
+  | 'mapping'
+  | 'task'
+  | 'pages'
+  | 'item'
+  | 'irq'
+  | 'acquire context';
 
 /** Something that somebody made and somebody must release. */
 export interface Tracked {

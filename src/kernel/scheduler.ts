@@ -152,6 +152,11 @@ export class Scheduler {
     return this.#running !== undefined;
   }
 
+  /** The coroutine that runs now; undefined in events and in the code of a door. */
+  get coroutine(): Coroutine<unknown> | undefined {
+    return this.#running;
+  }
+
   get ready(): number {
     return this.#ready.length;
   }

@@ -10,10 +10,13 @@ import { Log } from './log.ts';
 import type { MemoryProvider } from './memory-object.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
-import { SocketFs } from './socketpair.ts';
+import { SocketFs } from './socket-fs.ts';
 import { TaskTable } from './task-table.ts';
 import { type TraceLine, Tracer } from './trace.ts';
 import type { Vfs } from './vfs.ts';
+
+/** Of the processors; only texts that programs read depend on it. */
+export type Architecture = 'x86-64' | 'arm64';
 
 export interface SystemOptions {
   /** Of every choice the machine makes. */
@@ -22,6 +25,9 @@ export interface SystemOptions {
   readonly bootTime_s: number;
   /** Virtual time at which the machine comes up. */
   readonly start_ns: number;
+  /** How many processors the machine has. */
+  readonly cpus: number;
+  readonly architecture: Architecture;
   readonly memory: MemoryProvider;
   readonly makeVfs: (system: System) => Vfs;
   /** Called with each system call, decoded; tracing costs time. */
@@ -36,6 +42,8 @@ interface Deferred {
 /** What every driver stands on: the services of one machine's kernel. */
 export class System {
   readonly seed: number;
+  readonly cpus: number;
+  readonly architecture: Architecture;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly log: Log;
@@ -55,6 +63,8 @@ export class System {
 
   constructor(options: SystemOptions) {
     this.seed = options.seed;
+    this.cpus = options.cpus;
+    this.architecture = options.architecture;
     this.#bootTime_s = options.bootTime_s;
     this.clock = new Clock(options.start_ns);
     this.scheduler = new Scheduler(this.clock, Random.stream(options.seed, 'scheduler'));

@@ -28,6 +28,8 @@ export class WwMutex {
   readonly name: string;
   #isLocked = false;
   #context: WwAcquireContext | undefined;
+  /** The thread that took it; undefined for code of a door. */
+  #holder: unknown;
   // Most locks never have a contender.
   #contenders: Contender[] | undefined;
   /** Whether the first contender has been woken in vain: MUTEX_FLAG_HANDOFF. */
@@ -42,6 +44,11 @@ export class WwMutex {
 
   get isLocked(): boolean {
     return this.#isLocked;
+  }
+
+  /** lockdep_is_held: whether it was the thread that runs now that took it. */
+  get isHeldByCaller(): boolean {
+    return this.#isLocked && this.#heir === undefined && this.#holder === this.class.system.scheduler.coroutine;
   }
 
   /** dma_resv_locking_ctx: of the holder; undefined when nobody holds it or it was taken as a plain lock. */
@@ -97,6 +104,7 @@ export class WwMutex {
     if (!this.#isLocked || this.#heir !== undefined) throw new Error(`unlock of ${this.name}, which nobody holds`);
     this.#context?.lockReleased();
     this.#context = undefined;
+    this.#holder = undefined;
     this.#release();
   }
 
@@ -127,6 +135,7 @@ export class WwMutex {
 
   #acquired(context: WwAcquireContext | undefined): void {
     this.#context = context;
+    this.#holder = this.class.system.scheduler.coroutine;
     if (context === undefined) return;
     context.lockAcquired(this);
     // It may have come before those who waited already.

@@ -1,6 +1,7 @@
 import type { Volume } from 'memfs';
+import { irqs } from '../irq/index.ts';
 import { Leak, type Ledger, type MemoryProvider, System, type TraceLine } from '../kernel/index.ts';
-import { ArrayMemoryProvider, PhysicalMemory } from '../memory/index.ts';
+import { ArrayMemoryProvider, type CacheModel, cachesOf, PhysicalMemory, setCaches } from '../memory/index.ts';
 import { FileTree } from '../vfs/index.ts';
 import type { Board } from './board.ts';
 
@@ -40,6 +41,8 @@ export class Machine {
       seed: options.seed ?? 1,
       bootTime_s: options.bootTime_s ?? DEFAULT_BOOT_TIME_S,
       start_ns: options.start_ns ?? 1e9,
+      cpus: board.cpus ?? 1,
+      architecture: board.architecture ?? 'x86-64',
       memory: options.memory?.(ledger) ?? new ArrayMemoryProvider(ledger),
       makeVfs: (system) => {
         tree = new FileTree(system);
@@ -50,8 +53,16 @@ export class Machine {
     this.tree = tree as unknown as FileTree;
     this.system.ledger.stacks = options.stacks ?? false;
     this.tree.mountPseudo(this.system);
+    irqs(this.system);
     this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM);
+    for (const region of board.regions ?? []) this.ram.addRegion(region);
+    if (board.caches !== undefined) setCaches(this.system, board.caches(this));
     board.setUp(this);
+  }
+
+  /** What lies between memory, CPU caches and devices: the board's choice. */
+  get caches(): CacheModel {
+    return cachesOf(this.system);
   }
 
   /** Where the bytes of regular files are: the memfs volume. */
@@ -80,7 +91,9 @@ export class Machine {
     for (const task of tasks.all()) tasks.end(task, { code: 0 });
     scheduler.runReady();
     for (const run of this.#atShutdown.reverse()) run();
-    const used = this.ram.size - this.ram.freeBytes;
+    // What they set going ends.
+    scheduler.runReady();
+    const used = this.ram.usedBytes;
     const heldByKernel = ledger.live().filter((thing) => !heldByPrograms.includes(thing));
     const left = [...lines, ...ledger.list(heldByKernel), ...(used === 0 ? [] : [`${used} bytes of RAM`])];
     if (left.length > 0) throw new Leak(left);

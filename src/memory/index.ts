@@ -1,3 +1,9 @@
-/** Bytes and addresses: memory objects, and the RAM that gives them physical addresses. */
+/** Bytes and addresses: memory objects, the RAM that gives them physical addresses, and how devices reach them. */
 export { ArrayMemoryProvider } from './array-memory.ts';
+export { type CacheModel, cachesOf, coherentCaches, setCaches } from './cache-model.ts';
+export { ContiguousRegion, type RegionDescription } from './contiguous-region.ts';
+export { type DmaAttributes, DmaDevice, type DmaDeviceTraits, type DmaRange } from './dma-device.ts';
+export { type DmaDirection, deviceReads, deviceWrites } from './dma-direction.ts';
+export { DmaMapping, type DmaSegment, type PageRange } from './dma-mapping.ts';
+export { KernelMapping } from './kernel-mapping.ts';
 export { MAX_PAGE_ORDER, PhysicalMemory } from './physical-memory.ts';

@@ -8,11 +8,14 @@ import * as dmaHeap from '../../src/abi/uapi/dma-heap.ts';
 import * as eventpoll from '../../src/abi/uapi/eventpoll.ts';
 import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
+import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
+import * as netlink from '../../src/abi/uapi/netlink.ts';
 import * as poll from '../../src/abi/uapi/poll.ts';
 import * as signal from '../../src/abi/uapi/signal.ts';
+import * as socket from '../../src/abi/uapi/socket.ts';
 import * as stat from '../../src/abi/uapi/stat.ts';
 import * as swSync from '../../src/abi/uapi/sw-sync.ts';
 import * as syncFile from '../../src/abi/uapi/sync-file.ts';
@@ -42,6 +45,9 @@ const KERNEL_ONLY: Readonly<Record<string, string>> = {
   DN_MULTISHOT: 'unsigned in C',
   SYNC_FILE_RANGE_MASK: 'the sum of its flags',
   SPLICE_F_ALL: 'linux/splice.h inside the kernel',
+  SOCK_MAX: 'linux/net.h inside the kernel',
+  SOCK_TYPE_MASK: 'linux/net.h inside the kernel',
+  SOCKADDR_MAX: 'the size of struct sockaddr_storage',
   DMA_BUF_NAME_LEN: 'linux/dma-buf.h inside the kernel',
 };
 
@@ -62,6 +68,9 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
   [file, ['sys/file.h']],
+  [filter, ['linux/filter.h']],
+  [netlink, ['linux/netlink.h']],
+  [socket, ['sys/socket.h', 'sys/time.h']],
 ];
 
 /** Macros and structs that some headers define. */

@@ -21,7 +21,7 @@ import {
 } from '../../src/abi/uapi/index.ts';
 import { DmaBuf, dmaBufFd, dmaBufGet, liveDmaBufs, DMA_RESV_USAGE_WRITE as WRITE } from '../../src/dma-buf/index.ts';
 import { type BootedMachine, boot } from '../../src/index.ts';
-import { add, allocate, bufferAt, describe, expect, exportBuffer, mainTask, run, test } from './fixture.ts';
+import { add, allocate, bufferAt, describe, expect, exportBuffer, leastOperations, mainTask, run, test } from './fixture.ts';
 
 const fdinfo = (machine: BootedMachine, fd: number) => {
   const { file } = bufferAt(machine, fd);
@@ -228,7 +228,7 @@ describe('a buffer', () => {
     const make = (flags: number) => {
       const dmabuf = new DmaBuf(machine.system, {
         exporterName: 'test',
-        ops: { release: () => {} },
+        ops: leastOperations,
         size: PAGE_SIZE,
         flags,
         private: undefined,

@@ -117,11 +117,14 @@ export function bufferAt(machine: BootedMachine, fd: number): DmaBuf<any> {
   return mainTask(machine).files.at(fd)?.private as DmaBuf<any>;
 }
 
+/** What every exporter must have, without memory behind it. */
+export const leastOperations: DmaBufOps = { release: () => {}, mapDmaBuf: () => undefined, unmapDmaBuf: () => {} };
+
 /** Exports a buffer. @returns it, and its descriptor */
 export function exportBuffer(machine: BootedMachine, ops: Partial<DmaBufOps> = {}, resv?: DmaResv): { dmabuf: DmaBuf; fd: number } {
   const dmabuf = new DmaBuf<unknown>(machine.system, {
     exporterName: 'test',
-    ops: { release: () => {}, ...ops },
+    ops: { ...leastOperations, ...ops },
     size: 2 * PAGE_SIZE,
     flags: O_RDWR,
     private: undefined,

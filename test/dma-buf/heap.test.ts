@@ -4,17 +4,17 @@ import { DMA_BUF_SET_NAME, DMA_HEAP_IOCTL_ALLOC, O_RDWR, PAGE_SIZE } from '../..
 import { addDmaHeap, addSystemHeap, type DmaHeap } from '../../src/dma-buf/index.ts';
 import { type BootedMachine, boot } from '../../src/index.ts';
 import type { MachineOptions } from '../../src/machine/index.ts';
-import { ArrayMemoryProvider, type PhysicalMemory } from '../../src/memory/index.ts';
+import { ArrayMemoryProvider, type PageRange, type PhysicalMemory } from '../../src/memory/index.ts';
 import { allocate, bufferAt, describe, expect, test } from './fixture.ts';
 
 const MIB = 2 ** 20;
 
-interface Block {
-  readonly address: number;
-  readonly order: number;
-}
-
-const blocksOf = (machine: BootedMachine, fd: number): readonly Block[] => bufferAt(machine, fd).private.blocks;
+/** The blocks that a buffer has, with their page orders. */
+const blocksOf = (machine: BootedMachine, fd: number) =>
+  (bufferAt(machine, fd).private.pages as readonly PageRange[]).map(({ address, length }) => ({
+    address,
+    order: Math.log2(length / PAGE_SIZE),
+  }));
 
 /** A machine with so much RAM and the system heap. */
 const bootSmall = (ram: number, options: MachineOptions = {}) =>

@@ -13,13 +13,13 @@ import {
 } from '../../src/abi/uapi/index.ts';
 import {
   DMA_RESV_USAGE_BOOKKEEP as BOOKKEEP,
-  type DmaDirection,
   type DmaResvUsage,
   DMA_RESV_USAGE_KERNEL as KERNEL,
   DMA_RESV_USAGE_READ as READ,
   DMA_RESV_USAGE_WRITE as WRITE,
 } from '../../src/dma-buf/index.ts';
 import { sleep } from '../../src/kernel/index.ts';
+import type { DmaDirection } from '../../src/memory/index.ts';
 import { add, allocate, bufferAt, describe, expect, exportBuffer, test } from './fixture.ts';
 
 const ACCESSES = [DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW];

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Finding, formatFinding, type TraceLine } from '../../kernel/index.ts';
 import { type Board, type HostTime, Machine, Pacer } from '../../machine/index.ts';
+import type { LauncherWelcome } from '../connect/index.ts';
 import { type Addon, PreloadServer, type PreloadServerOptions, SharedMemoryProvider } from '../preload/index.ts';
 import { findBoard } from './boards.ts';
+import { join } from './join.ts';
 import { LIBRARY, loadNativeParts } from './native-parts.ts';
 import { assertServable, findProgram, Refusal } from './program.ts';
 
@@ -12,11 +14,13 @@ import { assertServable, findProgram, Refusal } from './program.ts';
 export interface BootOptions {
   readonly board: string;
   readonly seed: number;
-  readonly strace: boolean;
+  readonly strace?: boolean;
 }
 
 export interface RunOptions extends BootOptions {
   readonly time: 'real' | 'warp';
+  /** The socket of a server whose machine is joined, instead of booting one. */
+  readonly connect?: string;
 }
 
 /** Exit status when the program was not run. */
@@ -47,7 +51,7 @@ export function bootFor(addon: Addon, board: Board, options: BootOptions): { rea
     start_ns: now,
     bootTime_s: Math.round(Date.now() / 1000 - now / 1e9),
     memory: (ledger) => new SharedMemoryProvider(addon, ledger),
-    ...(options.strace ? { trace: printTrace } : {}),
+    ...(options.strace === true ? { trace: printTrace } : {}),
   });
   machine.system.findings.onFinding = (finding: Finding) => say(formatFinding(finding));
   machine.system.log.onLine = (line) => {
@@ -71,15 +75,44 @@ function preloaded(library: string): string {
   return others === undefined || others === '' ? library : `${library}:${others}`;
 }
 
-/** Runs a program as a client of a server. @param path where the program is @returns its exit status, as {@link run} */
-export function runUnder(server: PreloadServer, path: string, command: readonly string[]): Promise<number> {
-  const env = { ...process.env, LD_PRELOAD: preloaded(LIBRARY), IOCTOPUS_DOOR: server.door };
+/** How programs reach a machine. */
+export interface Programs extends LauncherWelcome {
+  /** The launcher has started a program. */
+  follow(pid: number): void;
+}
+
+export const programsOf = (server: PreloadServer): Programs => ({
+  door: server.door,
+  folder: server.folder,
+  library: LIBRARY,
+  follow: (pid) => void server.follow(pid),
+});
+
+/** Runs a program with the device nodes of a machine. @param path where the program is @returns its exit status, as {@link run} */
+export function runUnder(programs: Programs, path: string, command: readonly string[]): Promise<number> {
+  const env = { ...process.env, LD_PRELOAD: preloaded(programs.library), IOCTOPUS_DOOR: programs.door };
+  // The library removes it from our child.
+  const mark = `${programs.folder}/unloaded.${process.pid}`;
+  writeFileSync(mark, '');
   return runChild(path, command, env, {
-    atStart: (pid) => server.follow(pid),
+    atStart: (pid) => programs.follow(pid),
     atEnd() {
-      if (existsSync(`${server.folder}/unloaded`)) say(`the preload library was not loaded into ${path}, so it saw none of the machine`);
+      if (!existsSync(mark)) return;
+      rmSync(mark);
+      say(`the preload library was not loaded into ${path}, so it saw none of the machine`);
     },
   });
+}
+
+/** Runs a program with the device nodes of a machine that is served. @param socket of the server */
+export async function runJoined(socket: string, path: string, command: readonly string[]): Promise<number> {
+  const connection = await join(socket, 'launcher');
+  try {
+    const welcome = connection.welcome as LauncherWelcome;
+    return await runUnder({ ...welcome, follow: (pid) => connection.tell('follow', pid) }, path, command);
+  } finally {
+    await connection.close();
+  }
 }
 
 /**
@@ -91,11 +124,12 @@ export function runUnder(server: PreloadServer, path: string, command: readonly 
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
   const path = findProgram(command[0] as string);
   assertServable(path);
+  if (options.connect !== undefined) return runJoined(options.connect, path, command);
   const addon = loadNativeParts();
   const { machine, pacer } = bootFor(addon, await findBoard(options.board), options);
   const server = startServer({ addon, machine, pacer, warps: options.time === 'warp' });
   try {
-    return await runUnder(server, path, command);
+    return await runUnder(programsOf(server), path, command);
   } finally {
     server.close();
     pacer.stop();

@@ -128,14 +128,18 @@ export class AsyncCaller implements Caller<'async'> {
     const { task } = this;
     enter(task, name, args);
     return new Promise((resolve, reject) => {
-      task.system.scheduler.start(task.describe(), task, whole(task, name, args, beginning(begin), begin), (outcome) => {
+      const { scheduler, tracer } = task.system;
+      const started = scheduler.start(task.describe(), task, whole(task, name, args, beginning(begin), begin), (outcome) => {
         try {
           if (outcome.ok) resolve(end(outcome.value));
           else reject(outcome.error);
+        } catch (error) {
+          reject(error);
         } finally {
           cleanup?.();
         }
       });
+      if (started.waitingFor !== undefined) tracer?.waiting(task, name, args, started.waitingFor.what);
       this.#afterwards();
     });
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Errno } from '../../abi/index.ts';
 import { type Coroutine, type File, isKernel, type Kernel, type MaybeKernel, type System, settle } from '../../kernel/index.ts';
@@ -81,7 +81,6 @@ export class PreloadServer {
     });
     this.foreignFile = makeForeignFile(this.system);
     this.folder = makeFolder();
-    writeFileSync(join(this.folder, 'unloaded'), '');
     this.page = new SharedPage(addon, this.system, this.folder);
     this.#listener = must(addon.listen(join(this.folder, 'socket')), 'listening');
     must(addon.epollAdd(this.#events, this.files.events, EPOLLIN, KEY_FILES), 'epoll_ctl');
@@ -122,9 +121,20 @@ export class PreloadServer {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** The program that the launcher started: time may jump while it and its children do nothing. */
-  follow(pid: number): void {
-    this.#warp?.follow(pid);
+  /**
+   * A program that a launcher started: time may jump while it and its children do nothing.
+   *
+   * @returns a function that ends this
+   */
+  follow(pid: number): () => void {
+    return this.#warp?.follow(pid) ?? (() => undefined);
+  }
+
+  /** Takes note of what programs have closed, and who has ended: for another door, before it serves a call. */
+  settle(): void {
+    if (this.#isServing || this.#isClosed) return;
+    this.addon.collect();
+    this.#takeEvents();
   }
 
   /** Makes a slot's new state known to its program, at the latest before the server sleeps. */

@@ -1,0 +1,60 @@
+import { DMA_BUF_MAGIC } from '../abi/uapi/index.ts';
+import { type FileSystem, Inode, type System, type Task } from '../kernel/index.ts';
+import { addBufinfo } from './bufinfo.ts';
+import type { DmaBuf } from './dma-buf.ts';
+
+/** The buffers of a machine (drivers/dma-buf/dma-buf.c), newest first, and the file system that their inodes belong to. */
+export class DmaBufs implements FileSystem {
+  readonly type = 'dmabuf';
+  readonly magic = DMA_BUF_MAGIC;
+  readonly dev = 13;
+  /** What WARN_ON_ONCE has told of. */
+  vmapHasFailed = false;
+  readonly #system: System;
+  /** In the order of export. */
+  readonly #live = new Set<DmaBuf<any>>();
+  #lastIno = 0;
+
+  constructor(system: System) {
+    this.#system = system;
+    addBufinfo(system, () => this.live);
+  }
+
+  now() {
+    return this.#system.realtime();
+  }
+
+  nextIno(): number {
+    return ++this.#lastIno;
+  }
+
+  add(dmabuf: DmaBuf<any>): void {
+    this.#live.add(dmabuf);
+  }
+
+  remove(dmabuf: DmaBuf<any>): void {
+    this.#live.delete(dmabuf);
+  }
+
+  /** Newest first. */
+  get live(): readonly DmaBuf<any>[] {
+    return [...this.#live].reverse();
+  }
+}
+
+const make = (system: System) => new DmaBufs(system);
+
+export const dmaBufs = (system: System): DmaBufs => system.single(make);
+
+export class DmaBufInode extends Inode {
+  readonly #size: number;
+
+  constructor(fs: FileSystem, ino: number, size: number, task: Task | undefined) {
+    super(fs, { ino, mode: 0o600, uid: task?.credentials.uid ?? 0, gid: task?.credentials.gid ?? 0 });
+    this.#size = size;
+  }
+
+  override get size(): number {
+    return this.#size;
+  }
+}

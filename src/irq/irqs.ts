@@ -1,0 +1,134 @@
+import { Errno } from '../abi/index.ts';
+import type { System } from '../kernel/index.ts';
+import type { IrqAction } from './irq-action.ts';
+import type { IrqData } from './irq-data.ts';
+import { IrqDesc } from './irq-desc.ts';
+
+/** NR_IRQS of an x86-64 with few processors; wide enough for every board. */
+const IRQS_MAX = 4096;
+
+/** All interrupts of a machine. */
+export class Irqs {
+  readonly system: System;
+  readonly cpus: number;
+  /** For interrupts that are made from now on: which processors may get them. */
+  defaultAffinity: readonly number[];
+  /** Interrupts that nothing was made for: the line ERR of /proc/interrupts. */
+  errors = 0;
+  /** Whether handlers run now. */
+  isHandling = false;
+  /** Told of requests as they come and go; what shows them in /proc. */
+  onRequest: ((action: IrqAction) => void) | undefined;
+  onFree: ((action: IrqAction) => void) | undefined;
+  onFreeDesc: ((desc: IrqDesc) => void) | undefined;
+  onAllocate: ((desc: IrqDesc) => void) | undefined;
+  readonly #descs: (IrqDesc | undefined)[] = [];
+
+  constructor(system: System) {
+    this.system = system;
+    this.cpus = system.cpus;
+    this.defaultAffinity = this.online;
+  }
+
+  /** The processors of the machine. */
+  get online(): readonly number[] {
+    return Array.from({ length: this.cpus }, (_, cpu) => cpu);
+  }
+
+  get(irq: number): IrqDesc | undefined {
+    return this.#descs[irq];
+  }
+
+  /** In the order of their numbers. */
+  get all(): readonly IrqDesc[] {
+    return this.#descs.filter((desc) => desc !== undefined);
+  }
+
+  /**
+   * irq_alloc_descs: numbers in a row that nobody has.
+   *
+   * @param from the lowest that would do; 0 means no interrupt and is never given
+   * @returns the first @throws Errno ENOSPC
+   */
+  allocate(count: number, from = 1): number {
+    for (const start of [from, 1]) {
+      const irq = this.#findFree(count, Math.max(1, start));
+      if (irq === undefined) continue;
+      for (let i = 0; i < count; i++) {
+        const desc = new IrqDesc(this, irq + i);
+        this.#descs[irq + i] = desc;
+        this.onAllocate?.(desc);
+      }
+      return irq;
+    }
+    throw new Errno('ENOSPC', `no ${count} interrupt numbers in a row are free`);
+  }
+
+  #findFree(count: number, from: number): number | undefined {
+    for (let irq = from, run = 0; irq < IRQS_MAX; irq++) {
+      run = this.#descs[irq] === undefined ? run + 1 : 0;
+      if (run === count) return irq - count + 1;
+    }
+    return undefined;
+  }
+
+  /** irq_free_descs. Nobody may have requested them. */
+  free(irq: number, count: number): void {
+    for (let i = irq; i < irq + count; i++) {
+      const desc = this.#descs[i];
+      if (desc === undefined) throw new Error(`interrupt ${i} is freed, and there is none`);
+      if (desc.actions.length > 0) throw new Error(`interrupt ${i} is freed, but ${desc.actions[0]?.name} has requested it`);
+      this.onFreeDesc?.(desc);
+      this.#descs[i] = undefined;
+    }
+  }
+
+  /** generic_handle_irq: the interrupt comes now. For events of the hardware; nothing that runs then may wait. */
+  handle(desc: IrqDesc): void {
+    const { scheduler } = this.system;
+    const before = scheduler.enter(undefined);
+    const wasHandling = this.isHandling;
+    this.isHandling = true;
+    try {
+      if (desc.flow === undefined) this.errors++;
+      else desc.flow(desc);
+    } finally {
+      this.isHandling = wasHandling;
+      scheduler.enter(before);
+    }
+  }
+
+  count(desc: IrqDesc): void {
+    desc.counts[desc.effectiveCpu] = (desc.counts[desc.effectiveCpu] as number) + 1;
+  }
+
+  /** irq_domain_activate_irq: from the processor's level to the device's. @throws Errno what a level says; none is active then */
+  activate(desc: IrqDesc): void {
+    if (desc.isActivated) return;
+    activateLevel(desc.data);
+    desc.isActivated = true;
+  }
+
+  /** irq_domain_deactivate_irq: from the device's level to the processor's. */
+  deactivate(desc: IrqDesc): void {
+    if (!desc.isActivated) return;
+    desc.isActivated = false;
+    for (let level: IrqData | undefined = desc.data; level !== undefined; level = level.parent) level.domain?.ops.deactivate?.(level);
+  }
+
+  /** WARN: a rule was broken, and the machine goes on. */
+  warn(rule: string, text: string): void {
+    this.system.log.print('warn', text);
+    this.system.findings.report(rule, text);
+  }
+}
+
+function activateLevel(data: IrqData): void {
+  if (data.parent !== undefined) activateLevel(data.parent);
+  try {
+    data.domain?.ops.activate?.(data);
+  } catch (error) {
+    for (let level = data.parent; level !== undefined; level = level.parent) level.domain?.ops.deactivate?.(level);
+    throw error;
+  }
+}
