@@ -3,6 +3,8 @@ export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
 export { generic } from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export { addVgem } from './drivers/vgem/index.ts';
+export * from './drm/index.ts';
 export * from './irq/index.ts';
 export {
   type Attribute,
@@ -25,6 +27,7 @@ export {
   type DevicePlace,
   type File,
   type FileOperations,
+  Idr,
   type IoctlEntry,
   type IoctlHandler,
   ioctls,

@@ -458,7 +458,7 @@ static void offsets(void)
 
 static void maps(void)
 {
-	int card = open_card(), other = open_card(), readonly = open(CARD, O_RDONLY | O_CLOEXEC), heap = open("/dev/dma_heap/system", O_RDWR), fd;
+	int card = open_card(), other = open_card(), readonly = open(CARD, O_RDONLY | O_CLOEXEC), heap = open("/dev/dma_heap/system", O_RDWR), fd, e;
 	uint32_t h = dumb("map.bo", card, 1024, 3, 32), g = dumb("map.bo2", readonly, 1024, 1, 32), i;
 	uint64_t at = offset("map.offset", card, h), at2 = offset("map.offset2", readonly, g);
 	struct dma_heap_allocation_data a = { .len = 8192, .fd_flags = O_RDWR };
@@ -510,8 +510,14 @@ static void maps(void)
 	i = from_fd("foreign.import", other, fd);
 	count("foreign.count", fd);
 	offset("foreign.offset", other, i);
-	to_fd("foreign.export", other, i, O_RDONLY);
+	e = to_fd("foreign.export", other, i, O_RDONLY);
 	count("foreign.count_exported", fd);
+	p = map("foreign.map", mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	q = map("foreign.map_exported", mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, e, 0));
+	strcpy(p + 4096, "shared");
+	value("foreign.exported_byte", "%s", q + 4096);
+	munmap(p, 8192);
+	munmap(q, 8192);
 	flink("foreign.flink", other, i);
 	from_fd("foreign.import_again", other, fd);
 	h = from_fd("foreign.import_elsewhere", readonly, fd);
