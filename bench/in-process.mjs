@@ -2,6 +2,7 @@
 // translates TypeScript on the fly slows the measured code.
 import { createInterface } from 'node:readline';
 import { boot } from 'ioctopus';
+import { DmaDevice, NonCoherentCaches } from 'ioctopus/driver';
 import * as uapi from 'ioctopus/uapi';
 import { Volume } from 'memfs';
 
@@ -16,6 +17,31 @@ const buffer = allocate();
 const volume = Volume.fromJSON({ '/file': 'x'.repeat(4096) });
 const file = volume.openSync('/file', 'r');
 const bytes = Buffer.alloc(16);
+
+/** A buffer of the size of a picture, a tenth of which is written between two syncs. */
+const PICTURE = 4 * 2 ** 20;
+const WRITTEN = PICTURE / 10;
+const { system } = boot();
+const caches = new NonCoherentCaches(system, { reports: 'off' });
+const camera = new DmaDevice(system, { name: 'camera', snoopsCpu: false }, caches);
+const memory = system.memory.allocate(PICTURE, 'a picture');
+const picture = { memory, offset: 0, length: PICTURE };
+const written = { memory, offset: 0, length: WRITTEN };
+const copies = [new Uint8Array(PICTURE), new Uint8Array(PICTURE)];
+let round = 0;
+
+/** What is not of the call is done before, and not measured. */
+const prepared = {
+  writeBack: {
+    prepare: () => memory.bytes().fill(++round, 0, WRITTEN),
+    work: () => caches.syncForDevice(camera, picture, 'to-device'),
+  },
+  invalidate: {
+    prepare: () => caches.deviceWrite(camera, written, new Uint8Array(WRITTEN).fill(++round)),
+    work: () => caches.syncForCpu(camera, picture, 'from-device'),
+  },
+  copy: { prepare() {}, work: () => copies[0].set(copies[1]) },
+};
 
 const works = {
   sync() {
@@ -36,19 +62,22 @@ const works = {
 };
 
 /** @returns quantiles of the time of a call in nanoseconds */
-function measure(work, samples) {
+function measure({ prepare, work, calls }, samples) {
   const took = new Float64Array(samples);
   for (let i = 0; i < samples; i++) {
+    prepare();
     const began = process.hrtime.bigint();
     work();
-    took[i] = Number(process.hrtime.bigint() - began) / CALLS;
+    took[i] = Number(process.hrtime.bigint() - began) / calls;
   }
   took.sort();
   const at = (share) => took[Math.floor(share * (samples - 1))];
   return { median: at(0.5), p10: at(0.1), p90: at(0.9) };
 }
 
+const workOf = (name) => (name in prepared ? { ...prepared[name], calls: 1 } : { prepare() {}, work: works[name], calls: CALLS });
+
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, samples] = line.split(' ');
-  console.log(JSON.stringify(measure(works[name], Number(samples))));
+  console.log(JSON.stringify(measure(workOf(name), Number(samples))));
 }

@@ -153,7 +153,14 @@ enum io_op {
 	IO_MOUNT,       /* args: flags; data: absolute path, source, type, each with a NUL */
 	IO_UMOUNT,      /* args: flags; data: absolute path */
 	IO_CHDIR,       /* data: absolute path; answer: the same without links, in data, after a folder for it in `cwd` was made; its length */
+	IO_SOCKET = 80, /* args: 0, domain, type, protocol */
+	IO_SOCKET_CALL, /* args: enum io_socket_call, then those of the call behind the descriptor */
+	IO_MESSAGE,     /* args: enum io_message, then those of the call behind the descriptor */
+	IO_OPEN_MERGED, /* args: flags; data: path of a file in /proc that tells of the host and the machine */
 };
+
+enum io_socket_call { IO_BIND, IO_CONNECT, IO_GETSOCKNAME, IO_GETPEERNAME, IO_LISTEN, IO_SETSOCKOPT, IO_GETSOCKOPT };
+enum io_message { IO_SENDTO, IO_RECVFROM, IO_SENDMSG, IO_RECVMSG };
 
 enum io_name { IO_MKDIR, IO_RMDIR, IO_UNLINK, IO_RENAME, IO_LINK_TO, IO_SYMLINK };
 

@@ -1,7 +1,7 @@
 /** What drivers, hardware models and boards are written with: `import { ... } from 'ioctopus/driver'`. */
 export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
-export { generic } from './boards/index.ts';
+export { contiguous, generic, noncoherent } from './boards/index.ts';
 export * from './dma-buf/index.ts';
 export { addVgem } from './drivers/vgem/index.ts';
 export * from './drm/index.ts';
@@ -14,11 +14,13 @@ export {
   type Bus,
   type BusDescription,
   type CharacterRegion,
+  copyFails,
   copyFromUser,
   copyStringFromUser,
   copyStructFromUser,
   copyStructToUser,
   copyToUser,
+  type Defect,
   type Descriptors,
   type Device,
   type DeviceClass,
@@ -27,6 +29,7 @@ export {
   type DevicePlace,
   type File,
   type FileOperations,
+  type Gfp,
   Idr,
   type IoctlEntry,
   type IoctlHandler,
@@ -39,6 +42,7 @@ export {
   kstrtou16,
   kstrtouint,
   kstrtoull,
+  type LockClass,
   type MaybeKernel,
   type MemoryObject,
   type MemoryRange,
@@ -65,6 +69,10 @@ export {
   ueventMessage,
   type Vma,
   WaitQueue,
+  WwAcquireContext,
+  type WwClass,
+  type WwLockOptions,
+  WwMutex,
   wait,
   waitOn,
   waitOrAgain,
@@ -83,6 +91,8 @@ export {
   type DmaRange,
   type DmaSegment,
   KernelMapping,
+  NonCoherentCaches,
+  type NonCoherentOptions,
   type PageRange,
   PhysicalMemory,
   type RegionDescription,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,18 +21,23 @@
 /* The most that the kernel takes in one message (SCM_MAX_FD). */
 #define RECEIVED_MAX 253
 
-/* listen(path) */
+/*
+ * listen(path, stream): a socket of packets, or of a stream. Nobody but the user
+ * may connect to it: bind(2) gives its file the permissions of the socket.
+ */
 static napi_value listen_at(napi_env env, napi_callback_info info)
 {
-	napi_value argv[1];
-	size_t argc = 1;
+	napi_value argv[2];
+	size_t argc = 2;
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	bool is_stream = false;
 	int fd;
 
 	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
 	napi_get_value_string_utf8(env, argv[0], address.sun_path, sizeof address.sun_path, NULL);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 512) != 0) {
+	napi_get_value_bool(env, argv[1], &is_stream);
+	fd = socket(AF_UNIX, (is_stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 512) != 0) {
 		int e = errno;
 
 		if (fd >= 0)

@@ -28,7 +28,7 @@ static bool is_given(int fd)
 __attribute__((constructor)) static void find_door(void)
 {
 	const char *where = getenv(IO_ENVIRONMENT);
-	char *colon, mark[sizeof the_door.folder + 16];
+	char *colon, mark[sizeof the_door.folder + 24];
 	unsigned long dev;
 
 	if (!where)
@@ -41,7 +41,8 @@ __attribute__((constructor)) static void find_door(void)
 	strcpy(the_door.folder, colon + 1);
 	the_door.memory_dev = dev;
 	the_door.open = true;
-	snprintf(mark, sizeof mark, "%s/unloaded", the_door.folder);
+	/* Only the launcher's own child finds it. */
+	snprintf(mark, sizeof mark, "%s/unloaded.%d", the_door.folder, (int)raw(SYS_getppid));
 	raw(SYS_unlinkat, AT_FDCWD, mark, 0);
 	if (is_given(0) || is_given(1) || is_given(2)) {
 		find_streams();

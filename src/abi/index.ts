@@ -30,4 +30,18 @@ export {
   u64,
   union,
 } from './layout.ts';
-export { type AnyRequest, type ArgumentShape, hasTail, IO, IOR, IOW, IOWR, Request, requests, takesString, takesValue } from './request.ts';
+export {
+  type AnyRequest,
+  type ArgumentShape,
+  encodeWhole,
+  hasTail,
+  IO,
+  IOR,
+  IOW,
+  IOWR,
+  Request,
+  requests,
+  sizeOfValue,
+  takesString,
+  takesValue,
+} from './request.ts';

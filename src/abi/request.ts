@@ -83,3 +83,14 @@ export function requests<T extends Readonly<Record<string, AnyRequest>>>(table: 
 export function hasTail(layout: Layout<any, any>): layout is Struct<any> {
   return (layout as Partial<Struct<any>>).tail !== undefined;
 }
+
+/** Bytes of a value of a layout, with its flexible tail. @param value undefined for zeros */
+export function sizeOfValue(layout: Layout<any, any>, value: unknown): number {
+  return hasTail(layout) && value !== undefined ? layout.sizeOf(value as never) : layout.size;
+}
+
+/** Writes {@link sizeOfValue} bytes. */
+export function encodeWhole(layout: Layout<any, any>, view: DataView, at: number, value: unknown): void {
+  layout.encode(view, at, value);
+  if (hasTail(layout) && value !== undefined) layout.encodeTail(view, at, value as never);
+}

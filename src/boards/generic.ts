@@ -1,4 +1,4 @@
-import { addSystemHeap, addUdmabuf } from '../dma-buf/index.ts';
+import { addSwSync, addSystemHeap, addUdmabuf } from '../dma-buf/index.ts';
 import { addVgem } from '../drivers/vgem/index.ts';
 import type { Board } from '../machine/index.ts';
 
@@ -6,10 +6,11 @@ import type { Board } from '../machine/index.ts';
 export function generic(): Board {
   return {
     name: 'generic',
-    description: 'a PC with a system DMA heap, udmabuf, and vgem, a card without hardware',
+    description: 'a PC with a system DMA heap, udmabuf, sw_sync, and vgem, a card without hardware',
     setUp(machine) {
       addSystemHeap(machine.system, machine.ram);
       addUdmabuf(machine.system);
+      addSwSync(machine.system);
       addVgem(machine.system, machine.ram);
     },
   };

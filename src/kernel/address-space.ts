@@ -1,6 +1,7 @@
 import { Errno } from '../abi/index.ts';
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
+import type { CopyWatch } from './copy-watch.ts';
 import type { Ledger, Tracked } from './ledger.ts';
 import type { MemoryRange } from './memory-object.ts';
 import type { UserMemory } from './user-memory.ts';
@@ -108,6 +109,7 @@ const roundUp = (bytes: number) => Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
  * mapped, or not with that right, faults.
  */
 export class AddressSpace implements UserMemory {
+  watch: CopyWatch | undefined;
   readonly view = new DataView(new ArrayBuffer(ARGUMENTS_SIZE));
   /** Sorted by address, without overlap. */
   #areas: Area[] = [];

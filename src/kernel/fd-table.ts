@@ -1,5 +1,6 @@
 import { Errno } from '../abi/index.ts';
 import type { Kernel } from './colour.ts';
+import type { Faults } from './faults.ts';
 import { type File, FMODE_PATH } from './file.ts';
 import type { Memfd } from './memfd.ts';
 
@@ -38,9 +39,11 @@ export class FdTable implements Descriptors {
   #lowest = 0;
   /** RLIMIT_NOFILE: one more than the highest number. */
   limit: number;
+  readonly #faults: Faults | undefined;
 
-  constructor(limit: number) {
+  constructor(limit: number, faults?: Faults) {
     this.limit = limit;
+    this.#faults = faults;
   }
 
   at(fd: number): File | undefined {
@@ -115,7 +118,7 @@ export class FdTable implements Descriptors {
 
   /** What fork(2) gives the child. */
   copy(): FdTable {
-    const child = new FdTable(this.limit);
+    const child = new FdTable(this.limit, this.#faults);
     for (const [fd, slot] of this.#slots.entries()) {
       if (slot?.file !== undefined) child.#slots[fd] = { file: slot.file.get(), closeOnExec: slot.closeOnExec };
     }
@@ -128,6 +131,7 @@ export class FdTable implements Descriptors {
   }
 
   #take(file: File | undefined, closeOnExec: boolean, from: number): number {
+    this.#faults?.check('fd', '');
     let fd = Math.max(from, this.#lowest);
     while (this.#slots[fd] !== undefined) fd++;
     if (fd >= this.limit) throw new Errno('EMFILE', `all ${this.limit} descriptors are in use`);

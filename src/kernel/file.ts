@@ -96,6 +96,8 @@ export interface FileDescription<P> {
   readonly memory?: MemoryObject;
   /** The file whose name a file opened with O_PATH holds, when that is more than its inode. */
   readonly pathOf?: File;
+  /** Whether a fault plan has been asked already: whoever opens by a path asks before the walk. */
+  readonly isAllocated?: true;
 }
 
 /** OPEN_FMODE of linux/fs.h: access mode 3 is neither readable nor writable. */
@@ -130,8 +132,10 @@ export class File<P = any> extends Counted {
   /** Files opened with O_PATH that hold its name. */
   #paths = 0;
 
+  /** alloc_empty_file. @throws Errno ENFILE, ENOMEM by a fault plan */
   constructor(system: System, description: FileDescription<P>) {
     super();
+    if (system.faults.isActive && description.isAllocated !== true) system.faults.check('file', description.path());
     this.system = system;
     this.ops = description.ops;
     this.inode = description.inode;

@@ -1,6 +1,5 @@
 import { Errno } from '../abi/index.ts';
 import {
-  O_RDWR,
   POLLERR,
   POLLHUP,
   POLLIN,
@@ -11,14 +10,10 @@ import {
   POLLRDNORM,
   POLLWRBAND,
   POLLWRNORM,
-  S_IFSOCK,
-  SOCKFS_MAGIC,
 } from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
-import { File, type FileOperations, waitOrAgain } from './file.ts';
-import { Inode } from './inode.ts';
-import { MemoryFileSystem } from './memory-file-system.ts';
-import { SocketsInFlight } from './sockets-in-flight.ts';
+import { type File, type FileOperations, waitOrAgain } from './file.ts';
+import type { SocketsInFlight } from './sockets-in-flight.ts';
 import type { System } from './system.ts';
 import { WaitQueue } from './wait.ts';
 
@@ -110,6 +105,7 @@ function* receive(file: File<SocketEnd>): Kernel<Message | undefined> {
 function* send(file: File<SocketEnd>, message: Message): Kernel<number> {
   const end = file.private;
   end.takeError();
+  if (file.system.faults.fails('alloc', 'struct sk_buff') !== undefined) throw new Errno('ENOBUFS', 'no memory for a message');
   const room = () => end.peer === undefined || end.peer.bytesUnderWay + message.bytes.length <= BYTES_UNDER_WAY_MAX;
   if (message.bytes.length > BYTES_UNDER_WAY_MAX) throw new Errno('EMSGSIZE', `a message may have ${BYTES_UNDER_WAY_MAX} bytes`);
   yield* waitOrAgain(file, end.changed, room);
@@ -145,31 +141,23 @@ const operations: FileOperations<SocketEnd> = {
   },
 };
 
-/** The file system of sockets, one a machine. */
-export class SocketFs extends MemoryFileSystem {
-  readonly type = 'sockfs';
-  readonly magic = SOCKFS_MAGIC;
-  readonly inFlight = new SocketsInFlight();
-
-  constructor(system: System) {
-    super(system, 8);
-  }
-
-  /** socketpair(2) with AF_UNIX and SOCK_SEQPACKET. @param flags O_NONBLOCK or 0 */
-  pair(flags: number): [File<SocketEnd>, File<SocketEnd>] {
-    const one = new SocketEnd(this.inFlight);
-    const other = new SocketEnd(this.inFlight);
-    one.peer = other;
-    other.peer = one;
-    return [this.#open(one, flags), this.#open(other, flags)];
-  }
-
-  #open(end: SocketEnd, flags: number): File<SocketEnd> {
-    const inode = new Inode(this, { ino: this.takeIno(), mode: S_IFSOCK | 0o777 });
-    const path = () => `socket:[${inode.ino}]`;
-    const file = new File(this.system, { ops: operations, inode, flags: O_RDWR | flags, private: end, path });
-    this.inFlight.opened(file, end);
+/** socketpair(2) with AF_UNIX and SOCK_SEQPACKET. @param flags O_NONBLOCK or 0 */
+export function openPair({ sockets }: System, flags: number): [File<SocketEnd>, File<SocketEnd>] {
+  const one = new SocketEnd(sockets.inFlight);
+  const other = new SocketEnd(sockets.inFlight);
+  one.peer = other;
+  other.peer = one;
+  const open = (end: SocketEnd) => {
+    const file = sockets.open(operations, end, flags);
+    sockets.inFlight.opened(file, end);
     return file;
+  };
+  const first = open(one);
+  try {
+    return [first, open(other)];
+  } catch (error) {
+    first.put();
+    throw error;
   }
 }
 
@@ -187,6 +175,7 @@ function socketOf(file: File): File<SocketEnd> {
 export function* sendMessage(file: File, bytes: Uint8Array, files: readonly File[]): Kernel<number> {
   if (files.length > FILES_PER_MESSAGE_MAX) throw new Errno('EINVAL', `a message may carry ${FILES_PER_MESSAGE_MAX} descriptors`);
   const socket = socketOf(file);
+  if (files.length > 0) file.system.kmalloc('struct scm_fp_list');
   for (const passed of files) passed.get();
   try {
     return yield* send(socket, { bytes, files });

@@ -13,6 +13,8 @@ import { WaitQueue, wait } from './wait.ts';
 export type ExitStatus = { readonly code: number } | { readonly signal: number } | { readonly error: unknown };
 
 export interface NewProgram {
+  /** Its number, if nobody has that; a free one when left out. */
+  readonly pid?: number;
   readonly comm: string;
   readonly credentials: Credentials;
   readonly fs: FsContext;
@@ -48,10 +50,10 @@ export class TaskTable {
   /** A new in-process program with an empty descriptor table and fresh memory. */
   create(program: NewProgram): Task {
     return this.add({
-      pid: this.#nextPid++,
+      pid: this.#takePid(program.pid),
       comm: program.comm,
       credentials: program.credentials,
-      files: new FdTable(program.fileLimit),
+      files: new FdTable(program.fileLimit, this.#system.faults),
       memory: new AddressSpace(this.#system.ledger),
       fs: program.fs,
       isTracked: program.isTracked,
@@ -62,7 +64,7 @@ export class TaskTable {
   fork(parent: Task): Task {
     if (!(parent.files instanceof FdTable) || parent.space === undefined) throw new Error(`${parent.describe()} is not in process`);
     return this.add({
-      pid: this.#nextPid++,
+      pid: this.#takePid(),
       comm: parent.comm,
       credentials: parent.credentials,
       files: parent.files.copy(),
@@ -75,7 +77,7 @@ export class TaskTable {
   /** A thread: it shares everything with the task. */
   thread(of: Task): Task {
     return this.add({
-      pid: this.#nextPid++,
+      pid: this.#takePid(),
       tgid: of.tgid,
       comm: of.comm,
       credentials: of.credentials,
@@ -84,6 +86,12 @@ export class TaskTable {
       fs: of.fs,
       parent: of,
     });
+  }
+
+  #takePid(wanted?: number): number {
+    if (wanted !== undefined && !this.#byPid.has(wanted)) return wanted;
+    while (this.#byPid.has(this.#nextPid)) this.#nextPid++;
+    return this.#nextPid++;
   }
 
   add(description: TaskDescription): Task {

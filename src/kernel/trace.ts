@@ -14,6 +14,7 @@ import {
   SEEK_SET,
 } from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
+import type { CopyWatch } from './copy-watch.ts';
 import type { EpollEvent } from './epoll-item.ts';
 import type { Stat } from './inode.ts';
 import type { System } from './system.ts';
@@ -52,6 +53,10 @@ export class RecordingMemory implements UserMemory {
 
   constructor(memory: UserMemory) {
     this.#memory = memory;
+  }
+
+  get watch(): CopyWatch | undefined {
+    return this.#memory.watch;
   }
 
   get view(): DataView {

@@ -64,6 +64,8 @@ export interface Vfs extends NodeMaker {
   mountIdOf(file: File): number;
   /** Lines of /proc/mounts. */
   describeMounts(): Iterable<string>;
+  /** Lines of /proc/PID/mountinfo. */
+  describeMountInfo(): Iterable<string>;
   mount(task: Task, source: string, path: string, type: string, flags: number, data: string): MaybeKernel<void>;
   umount(task: Task, path: string, flags: number): void;
 }

@@ -87,14 +87,17 @@ export class DmaDevice {
    * dma_map_sgtable: lets the device access memory, which stays until it is unmapped. Neighbours whose bus addresses are adjacent become one segment, as long as it
    * does not become longer than {@link maxSegmentSize}.
    *
-   * @throws Errno EIO when the device cannot reach all of it: beyond its mask, or in no range of its bus; nothing is mapped then
+   * @throws Errno EIO when the device cannot reach all of it: beyond its mask, or in no range of its bus; nothing is mapped then. (No
+   *   memory below is kept for copies: a Linux with swiotlb would use that before it fails.)
    */
   mapSg(pages: readonly PageRange[], direction: DmaDirection, attributes: DmaAttributes = {}): DmaMapping {
+    this.system.faults.check('dma_map', this.name);
     const busAddresses = pages.map((range) => this.#busAddressOf(range));
     const mapping = new DmaMapping(this, pages, direction, this.#segments(pages, busAddresses));
     const runs = pages.map((range, index) => ({ busAddress: busAddresses[index] as number, pages: range, mapping }));
     this.#mapped = [...this.#mapped, ...runs].sort((a, b) => a.busAddress - b.busAddress);
     for (const { length } of pages) this.#longest = Math.max(this.#longest, length);
+    for (const range of pages) this.#caches.mapped?.(this, range);
     if (attributes.skipCpuSync !== true) for (const range of pages) this.#caches.syncForDevice(this, range, direction);
     for (const { memory } of pages) memory.get();
     this.system.ledger.add(mapping);
@@ -108,6 +111,7 @@ export class DmaDevice {
       this.system.findings.report('dma-direction', `${mapping.describe()}, was unmapped as ${direction}`);
     mapping.isMapped = false;
     this.#mapped = this.#mapped.filter((run) => run.mapping !== mapping);
+    for (const range of mapping.pages) this.#caches.unmapping?.(this, range);
     if (attributes.skipCpuSync !== true) for (const range of mapping.pages) this.#caches.syncForCpu(this, range, direction);
     for (const { memory } of mapping.pages) memory.put();
     this.system.ledger.remove(mapping);
@@ -128,17 +132,24 @@ export class DmaDevice {
   /** The hardware reads. Where nothing is mapped for it to read it gets ones, and that is a finding. */
   read(busAddress: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
-    for (let done = 0; done < length; ) {
+    this.readInto(busAddress, bytes);
+    return bytes;
+  }
+
+  /** The same, into bytes of the hardware's own. */
+  readInto(busAddress: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
       const run = this.#find(busAddress + done, deviceReads);
       if (run === undefined) {
-        this.#reportOutside('read', busAddress + done, length - done);
-        return bytes.fill(0xff, done);
+        this.#reportOutside('read', busAddress + done, bytes.length - done);
+        bytes.fill(0xff, done);
+        return;
       }
-      const range = this.#part(run, busAddress + done, length - done);
+      const range = this.#part(run, busAddress + done, bytes.length - done);
+      run.mapping.onAccess?.('reads');
       this.#caches.deviceRead(this, range, bytes.subarray(done, done + range.length));
       done += range.length;
     }
-    return bytes;
   }
 
   /** The hardware writes. Where nothing is mapped for it to write the bytes are lost, and that is a finding. */
@@ -150,9 +161,25 @@ export class DmaDevice {
         return;
       }
       const range = this.#part(run, busAddress + done, bytes.length - done);
+      run.mapping.onAccess?.('writes');
       this.#caches.deviceWrite(this, range, bytes.subarray(done, done + range.length));
       done += range.length;
     }
+  }
+
+  /** Writes back what the device's own cache has, and empties it: to be done before its fence signals. */
+  flushCache(): void {
+    this.#caches.flushDevice?.(this);
+  }
+
+  /** Drops what the device's own cache has of memory: to be done before an operation that reads. */
+  invalidateCache(): void {
+    this.#caches.invalidateDevice?.(this);
+  }
+
+  /** Lines of its own cache that the device has written and not flushed. */
+  get unflushedLines(): number {
+    return this.#caches.unflushedLines?.(this) ?? 0;
   }
 
   #isOwn(mapping: DmaMapping, rule: string, what: string): boolean {

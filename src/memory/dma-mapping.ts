@@ -20,6 +20,8 @@ export class DmaMapping implements Tracked {
   readonly direction: DmaDirection;
   readonly segments: readonly DmaSegment[];
   isMapped = true;
+  /** Told of each access of the device, before it. */
+  onAccess: ((what: 'reads' | 'writes') => void) | undefined;
 
   constructor(device: DmaDevice, pages: readonly PageRange[], direction: DmaDirection, segments: readonly DmaSegment[]) {
     this.device = device;

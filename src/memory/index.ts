@@ -1,6 +1,15 @@
 /** Bytes and addresses: memory objects, the RAM that gives them physical addresses, and how devices reach them. */
 export { ArrayMemoryProvider } from './array-memory.ts';
 export { type CacheModel, cachesOf, coherentCaches, setCaches } from './cache-model.ts';
+export {
+  EVICTIONS,
+  type Eviction,
+  isNonCoherent,
+  NonCoherentCaches,
+  type NonCoherentOptions,
+  REPORTS,
+  type Reports,
+} from './coherency/index.ts';
 export { ContiguousRegion, type RegionDescription } from './contiguous-region.ts';
 export { type DmaAttributes, DmaDevice, type DmaDeviceTraits, type DmaRange } from './dma-device.ts';
 export { type DmaDirection, deviceReads, deviceWrites } from './dma-direction.ts';

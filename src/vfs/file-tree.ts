@@ -125,6 +125,10 @@ export class FileTree implements Vfs {
   }
 
   /** What /proc/mounts says. */
+  describeMountInfo(): Iterable<string> {
+    return this.#mounts.infoLines();
+  }
+
   describeMounts(): Iterable<string> {
     return this.#mounts.lines();
   }

@@ -10,13 +10,18 @@ import * as drmMode from '../../src/abi/uapi/drm-mode.ts';
 import * as eventpoll from '../../src/abi/uapi/eventpoll.ts';
 import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
+import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
+import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
 import * as memfd from '../../src/abi/uapi/memfd.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
+import * as netlink from '../../src/abi/uapi/netlink.ts';
 import * as poll from '../../src/abi/uapi/poll.ts';
 import * as signal from '../../src/abi/uapi/signal.ts';
+import * as socket from '../../src/abi/uapi/socket.ts';
 import * as stat from '../../src/abi/uapi/stat.ts';
+import * as swSync from '../../src/abi/uapi/sw-sync.ts';
 import * as syncFile from '../../src/abi/uapi/sync-file.ts';
 import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
@@ -27,7 +32,11 @@ import { compile, preprocess, temporaryFolder, testWithCompiler } from '../suppo
 import { root } from '../support/paths.ts';
 
 const folder = temporaryFolder();
-const probes = `-I${root}/test/conformance/probes`;
+
+/** Of headers that are our own. */
+const ownHeaders = ['native-shims', 'native-shims/include', 'test/native/programs', 'test/conformance/probes'].map(
+  (folder) => `-I${root}/${folder}`,
+);
 
 /** Constants that no header of the C library or of Linux shows to programs, with where they come from. */
 const KERNEL_ONLY: Readonly<Record<string, string>> = {
@@ -44,6 +53,9 @@ const KERNEL_ONLY: Readonly<Record<string, string>> = {
   DN_MULTISHOT: 'unsigned in C',
   SYNC_FILE_RANGE_MASK: 'the sum of its flags',
   SPLICE_F_ALL: 'linux/splice.h inside the kernel',
+  SOCK_MAX: 'linux/net.h inside the kernel',
+  SOCK_TYPE_MASK: 'linux/net.h inside the kernel',
+  SOCKADDR_MAX: 'the size of struct sockaddr_storage',
   DMA_BUF_NAME_LEN: 'linux/dma-buf.h inside the kernel',
   DRM_CLOEXEC: 'O_CLOEXEC',
   DRM_RDWR: 'O_RDWR',
@@ -70,9 +82,11 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [withStructs(drm), ['fcntl.h', 'drm.h']],
   [withStructs(drmMode), ['drm.h']],
   [vgemDrm, ['drm.h']],
+  [swSync, ['sw-sync.h']],
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
+  [dmaTest, ['ioctopus/dma-test.h']],
   [limits, ['linux/limits.h']],
   [memfd, ['linux/memfd.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
@@ -83,14 +97,17 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
   [file, ['sys/file.h']],
+  [filter, ['linux/filter.h']],
+  [netlink, ['linux/netlink.h']],
+  [socket, ['sys/socket.h', 'sys/time.h']],
 ];
 
 /** Macros and structs that some headers define. */
 function definedIn(headers: readonly string[]): { has(name: string): boolean } {
   const source = join(folder, 'headers.c');
   writeFileSync(source, `#define _GNU_SOURCE\n${headers.map((header) => `#include <${header}>\n`).join('')}`);
-  const macros = preprocess(source, '-dM', probes);
-  const text = preprocess(source, probes);
+  const macros = preprocess(source, '-dM', ...ownHeaders);
+  const text = preprocess(source, ...ownHeaders);
   return {
     has(name) {
       const struct = /struct (\w+)/.exec(name)?.[1];
@@ -151,7 +168,7 @@ ${expressions.map(([label, c]) => `\tprintf("%s\\t%lld\\n", ${JSON.stringify(lab
 }
 `,
   );
-  const program = compile(source, join(folder, name), '-Wno-type-limits', `-I${root}/native-shims`, probes);
+  const program = compile(source, join(folder, name), '-Wno-type-limits', ...ownHeaders);
   const { stdout } = spawnSync(program, { encoding: 'utf8' });
   return new Map(
     stdout

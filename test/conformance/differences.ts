@@ -33,6 +33,8 @@ export const differences: Readonly<Record<string, readonly Difference[]>> = {
     { labels: /^(udmabuf|vgem)\.faults_after_populate$/, why: 'MAP_POPULATE works on the real mapping; Linux maps their pages one by one' },
     { labels: /^heap\.faults$/, why: 'pages come when they are touched first; Linux maps all pages of a system buffer at once' },
   ],
+  netlink: [],
+  uevents: [],
   ioctls: [
     {
       labels: /^pinned\.write_through_buffer$/,

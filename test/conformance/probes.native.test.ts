@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Board } from '../../src/machine/index.ts';
 import { compile, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
+import { gadgetBoard } from '../support/gadget-board.ts';
+import { runOn } from '../support/native-server.ts';
 import { root } from '../support/paths.ts';
 import { runNative } from '../support/run.ts';
 import { type Difference, differences, notRunYet, warped } from './differences.ts';
@@ -12,6 +15,9 @@ const here = (path: string) => join(root, 'test/conformance', path);
 const probes = readdirSync(here('probes'))
   .filter((name) => name.endsWith('.c'))
   .map((name) => name.slice(0, -2));
+
+/** Probes that ask about more than the default board has. */
+const boards: Readonly<Record<string, () => Board>> = { netlink: gadgetBoard, uevents: gadgetBoard };
 
 /** What a line is about. A line without a label belongs to the one before. */
 const labelOf = (line: string) => /^([\w./]+)[:|]/.exec(line)?.[1];
@@ -60,7 +66,9 @@ describe('probes answer under the launcher as on Linux 6.12', () => {
   for (const [name, list] of Object.entries(differences)) {
     testWithCompiler(name, async () => {
       const program = compile(here(`probes/${name}.c`), join(folder, name));
-      const { status, stdout, stderr } = await runNative([program], { cwd: folder, options: warped.includes(name) ? ['--time=warp'] : [] });
+      const board = boards[name];
+      const settings = { cwd: folder, options: warped.includes(name) ? ['--time=warp'] : [] };
+      const { status, stdout, stderr } = await (board === undefined ? runNative([program], settings) : runOn(board(), [program]));
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       const ours = byLabel(stdout);
       const recorded = readFileSync(here(`expected/${name}.txt`), 'latin1').replace(/^# .*\n/, '');

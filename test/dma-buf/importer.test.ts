@@ -1,3 +1,4 @@
+import { Errno } from '../../src/abi/index.ts';
 import {
   DMA_BUF_IOCTL_SYNC,
   DMA_BUF_SET_NAME,
@@ -12,7 +13,7 @@ import {
 } from '../../src/abi/uapi/index.ts';
 import type { Sys } from '../../src/doors/in-process/index.ts';
 import { type BootedMachine, boot, type Leak } from '../../src/index.ts';
-import { type CacheModel, coherentCaches, type PageRange, setCaches } from '../../src/memory/index.ts';
+import { ArrayMemoryProvider, type CacheModel, coherentCaches, type PageRange, setCaches } from '../../src/memory/index.ts';
 import { machineTest } from '../../src/vitest.ts';
 import { ATTACH, addImporter, DETACH, DIRECTIONS, MAP, READ_BYTE, UNMAP, WRITE_BYTE } from '../support/importer.ts';
 import importers from '../support/importer-board.ts';
@@ -134,6 +135,24 @@ describe('the heap of a contiguous area', () => {
     expect([machine.ram.usedBytes, machine.system.ledger.count()]).toEqual(before);
     sys.close(fd);
     sys.close(allocate(sys, 'carveout', MIB));
+  });
+
+  test('gets its memory back when there are no bytes to show for it', () => {
+    let isFull = false;
+    const machine = boot(importers, {
+      memory: (ledger) => {
+        const provider = new ArrayMemoryProvider(ledger);
+        return {
+          allocate(size, name) {
+            if (isFull) throw new Errno('ENOMEM', 'the host is full');
+            return provider.allocate(size, name);
+          },
+        };
+      },
+    });
+    isFull = true;
+    for (const heap of HEAPS) expect(() => allocate(machine.sys, heap)).toThrow('ENOMEM: the host is full');
+    machine.shutdown();
   });
 
   test('can be mapped shared only', ({ sys }) => {

@@ -16,7 +16,7 @@ import {
 import type { Program, Sys } from '../../src/doors/in-process/index.ts';
 import { Errno } from '../../src/index.ts';
 import { allocate, bufferAt } from '../dma-buf/fixture.ts';
-import { type Card, describe, expect, test } from '../drivers/vgem/fixture.ts';
+import { describe, expect, test } from '../drivers/vgem/fixture.ts';
 
 const USER = { uid: 1000, gid: 1000, groups: [] };
 

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, statSync, writeFileSync
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/compiler.ts';
-import { hasFuse, isMounted, LOOPBACK, Mounted } from '../support/fuse.ts';
-import { cli } from '../support/paths.ts';
+import { hasFuse, isMounted, Mounted } from '../support/fuse.ts';
+import { cli, LOOPBACK } from '../support/paths.ts';
 import { start } from '../support/run.ts';
 
 const folder = temporaryFolder();

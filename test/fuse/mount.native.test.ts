@@ -42,6 +42,15 @@ describe.skipIf(!hasFuse)('shell tools on a mount', () => {
     expect(await output('cat README')).toContain(`ioctopus mount ${mounted.folder} -- COMMAND`);
   });
 
+  test('proc/self is whoever looks; its descriptors are not ours to tell', async () => {
+    expect(await output('cat proc/self/comm')).toBe('cat\n');
+    expect(await output('cd proc/self && pwd -P')).toMatch(/\/proc\/\d+\n$/);
+    expect(await output('sed -n "s/^\\(Name\\|Threads\\):.//p" proc/self/status')).toBe('sed\n1\n');
+    expect(await output('ls proc/self')).toBe('cmdline\ncomm\ncwd\nmountinfo\nmounts\nroot\nstatus\n');
+    expect(await output('head -n 1 proc/mounts')).toMatch(/^rootfs \/ tmpfs /);
+    expect(await failure('cat proc/999999999/status')).toMatch(/No such file or directory$/);
+  });
+
   test('what is written comes back, record by record', async () => {
     expect(await output('echo one > dev/loop; echo two >> dev/loop; head -c 4 dev/loop; head -c 4 dev/loop')).toBe('one\ntwo\n');
     expect(await output('printf 0123456789 > dev/loop; dd if=dev/loop bs=4 count=3 status=none')).toBe('0123456789');

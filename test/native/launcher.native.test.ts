@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { boards } from '../../src/index.ts';
 import { compile, hasCompiler, temporaryFolder } from '../support/compiler.ts';
 import { root } from '../support/paths.ts';
 import { runNative, start } from '../support/run.ts';
@@ -32,7 +33,7 @@ describe.skipIf(!hasCompiler)('ioctopus run', () => {
   test.each([
     ['a program that does not exist', ['no-such-program'], 'no-such-program: not found'],
     ['a file that may not be executed', [join(root, 'package.json')], `${join(root, 'package.json')}: permission denied`],
-    ['an unknown board', ['true'], 'no board "nowhere"; there are generic, or the path of a module'],
+    ['an unknown board', ['true'], `no board "nowhere"; there are ${Object.keys(boards).join(', ')}, or the path of a module`],
   ])('%s is refused in one line', async (name, command, message) => {
     const options = name.includes('board') ? ['--board', 'nowhere'] : [];
     expect(await runNative(command, { options })).toEqual({ status: 125, stdout: '', stderr: `ioctopus: ${message}\n` });

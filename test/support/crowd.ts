@@ -1,8 +1,8 @@
 import { mkdtempSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { compile } from './compiler.ts';
-import { LOOPBACK } from './fuse.ts';
-import { cli, root } from './paths.ts';
+
+import { cli, LOOPBACK, root } from './paths.ts';
 import { start } from './run.ts';
 
 /**

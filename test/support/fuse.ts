@@ -4,8 +4,9 @@ import { accessSync, constants, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'vitest';
+import { CliProcess } from './cli-process.ts';
 import { hasCompiler } from './compiler.ts';
-import { cli, root } from './paths.ts';
+import { LOOPBACK } from './paths.ts';
 
 function canMount(): boolean {
   try {
@@ -22,8 +23,6 @@ export const hasFuse = canMount();
 /** A test that mounts. */
 export const testWithFuse = test.skipIf(!hasFuse);
 
-export const LOOPBACK = join(root, 'test/support/loopback-board.ts');
-
 export interface Shown {
   readonly status: number | null;
   readonly stdout: string;
@@ -38,38 +37,22 @@ export interface Started {
 }
 
 /** A machine that `ioctopus mount` has mounted, in a process of its own. */
-export class Mounted {
+export class Mounted extends CliProcess {
   readonly folder: string;
-  readonly process: ChildProcess;
-  /** What it has said so far. */
-  stderr = '';
 
-  private constructor(folder: string, board: string, options: readonly string[]) {
+  private constructor(folder: string, options: readonly string[]) {
+    super(['mount', folder, ...options]);
     this.folder = folder;
-    this.process = spawn(process.execPath, [cli, 'mount', folder, '--board', board, ...options], {
-      cwd: root,
-      stdio: ['ignore', 'inherit', 'pipe'],
-    });
-    this.process.stderr?.on('data', (data: Buffer) => {
-      this.stderr += data.toString();
-    });
   }
 
-  /** @throws Error when it does not mount */
-  static async make({
+  /** @param machine the options that say which @throws Error when it does not mount */
+  static make({
     folder = mkdtempSync(join(tmpdir(), 'ioctopus-mount-')),
-    board = LOOPBACK,
+    machine = ['--board', LOOPBACK] as readonly string[],
     options = [] as readonly string[],
     ready = /is mounted at/,
   } = {}): Promise<Mounted> {
-    const mounted = new Mounted(folder, board, options);
-    await new Promise<void>((resolve, reject) => {
-      mounted.process.stderr?.on('data', () => {
-        if (ready.test(mounted.stderr)) resolve();
-      });
-      mounted.process.once('close', () => reject(new Error(mounted.stderr)));
-    });
-    return mounted;
+    return new Mounted(folder, [...machine, ...options]).ready(ready);
   }
 
   /** Starts a shell command with the mount as its folder. */
@@ -95,19 +78,6 @@ export class Mounted {
     child.stdin?.end();
     const { status, stdout, stderr } = await ended;
     return { status, stdout, stderr };
-  }
-
-  /** Waits until what it has said on standard error matches. */
-  async said(pattern: RegExp): Promise<void> {
-    while (!pattern.test(this.stderr)) await once(this.process.stderr as NodeJS.ReadableStream, 'data');
-  }
-
-  /** @returns the exit status, or the signal that ended it */
-  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals> {
-    const closed = once(this.process, 'close');
-    this.process.kill(signal);
-    const [status, by] = await closed;
-    return status ?? by;
   }
 }
 

@@ -47,7 +47,7 @@ export class NativeServer {
   readonly server: PreloadServer;
   /** What it said on standard error, were it the launcher: errors of the log. */
   readonly complaints: string[] = [];
-  readonly #pacer: Pacer;
+  readonly pacer: Pacer;
   readonly #children = new Set<ChildProcess>();
 
   constructor(board: Board = generic()) {
@@ -61,8 +61,8 @@ export class NativeServer {
     this.machine.system.log.onLine = (line) => {
       if (line.level === 'err') this.complaints.push(line.text);
     };
-    this.#pacer = new Pacer(this.machine.system, hostTime(this.addon));
-    this.server = new PreloadServer({ addon: this.addon, machine: this.machine, pacer: this.#pacer });
+    this.pacer = new Pacer(this.machine.system, hostTime(this.addon));
+    this.server = new PreloadServer({ addon: this.addon, machine: this.machine, pacer: this.pacer });
   }
 
   /** Starts a program as its client; nothing of its input or output comes here unless `stdio` says so. */
@@ -94,6 +94,12 @@ export class NativeServer {
     for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
   }
 
+  /** Moves the time to the next event, and lets it happen. */
+  skip(): void {
+    this.pacer.skipToNext();
+    this.pacer.catchUp();
+  }
+
   held(): Held {
     const { system, ram } = this.machine;
     return {
@@ -110,7 +116,7 @@ export class NativeServer {
   close(): void {
     for (const child of this.#children) child.kill('SIGKILL');
     this.server.close();
-    this.#pacer.stop();
+    this.pacer.stop();
     this.machine.shutdown();
   }
 }
@@ -123,6 +129,26 @@ export async function printed(command: readonly string[], server: NativeServer):
     if (status !== 0) throw new Error(`${command.join(' ')} ended with ${status ?? signal}, having printed:\n${output}`);
     await server.turn();
     return output;
+  } finally {
+    server.close();
+  }
+}
+
+/** Runs a program on a machine of its own. @returns how it ended and all that it printed @throws Leak, BrokenRules */
+export async function runOn(
+  board: Board,
+  command: readonly string[],
+): Promise<Exit & { readonly stdout: string; readonly stderr: string }> {
+  const server = new NativeServer(board);
+  try {
+    const { child, ended } = server.start(command, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [stdout, stderr, exit] = await Promise.all([
+      text(child.stdout as NonNullable<typeof child.stdout>),
+      text(child.stderr as NonNullable<typeof child.stderr>),
+      ended,
+    ]);
+    await server.turn();
+    return { ...exit, stdout, stderr };
   } finally {
     server.close();
   }

@@ -1,26 +1,37 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { type Finding, formatFinding, type TraceLine } from '../../kernel/index.ts';
+import { BrokenRules, type Fault, type Finding, formatFault, formatFinding, Leak, type TraceLine } from '../../kernel/index.ts';
 import { type Board, type HostTime, Machine, Pacer } from '../../machine/index.ts';
+import type { Eviction } from '../../memory/index.ts';
+import type { LauncherWelcome } from '../connect/index.ts';
 import { type Addon, PreloadServer, type PreloadServerOptions, SharedMemoryProvider } from '../preload/index.ts';
 import { findBoard } from './boards.ts';
+import { join } from './join.ts';
 import { LIBRARY, loadNativeParts } from './native-parts.ts';
 import { assertServable, findProgram, Refusal } from './program.ts';
 
-/** Which machine, and what to print of its calls. */
+/** Which machine, what fails in it, and what to print of its calls. */
 export interface BootOptions {
   readonly board: string;
   readonly seed: number;
-  readonly strace: boolean;
+  readonly strace?: boolean;
+  /** `off` when left out. */
+  readonly eviction?: Eviction;
+  readonly fault?: readonly Fault[];
+  readonly strict?: boolean;
 }
 
 export interface RunOptions extends BootOptions {
   readonly time: 'real' | 'warp';
+  /** The socket of a server whose machine is joined, instead of booting one. */
+  readonly connect?: string;
 }
 
 /** Exit status when the program was not run. */
 export const EXIT_REFUSED = 125;
+/** Exit status of a strict run whose program went well, but broke a rule of the kernel or left something. */
+export const EXIT_BROKEN_RULES = 123;
 
 /** What setTimeout can count to: a longer delay it takes for none. */
 const TIMEOUT_MAX_ms = 2 ** 31 - 1;
@@ -47,9 +58,13 @@ export function bootFor(addon: Addon, board: Board, options: BootOptions): { rea
     start_ns: now,
     bootTime_s: Math.round(Date.now() / 1000 - now / 1e9),
     memory: (ledger) => new SharedMemoryProvider(addon, ledger),
-    ...(options.strace ? { trace: printTrace } : {}),
+    ...(options.eviction === undefined ? {} : { eviction: options.eviction }),
+    faults: options.fault ?? [],
+    history: options.strict ?? false,
+    ...(options.strace === true ? { trace: printTrace } : {}),
   });
   machine.system.findings.onFinding = (finding: Finding) => say(formatFinding(finding));
+  machine.faults.onHit = ({ text }) => say(`fault: ${text}`);
   machine.system.log.onLine = (line) => {
     if (line.level === 'err') say(line.text);
   };
@@ -71,36 +86,74 @@ function preloaded(library: string): string {
   return others === undefined || others === '' ? library : `${library}:${others}`;
 }
 
-/** Runs a program as a client of a server. @param path where the program is @returns its exit status, as {@link run} */
-export function runUnder(server: PreloadServer, path: string, command: readonly string[]): Promise<number> {
-  const env = { ...process.env, LD_PRELOAD: preloaded(LIBRARY), IOCTOPUS_DOOR: server.door };
+/** How programs reach a machine. */
+export interface Programs extends LauncherWelcome {
+  /** The launcher has started a program. */
+  follow(pid: number): void;
+}
+
+export const programsOf = (server: PreloadServer): Programs => ({
+  door: server.door,
+  folder: server.folder,
+  library: LIBRARY,
+  follow: (pid) => void server.follow(pid),
+});
+
+/** Runs a program with the device nodes of a machine. @param path where the program is @returns its exit status, as {@link run} */
+export function runUnder(programs: Programs, path: string, command: readonly string[]): Promise<number> {
+  const env = { ...process.env, LD_PRELOAD: preloaded(programs.library), IOCTOPUS_DOOR: programs.door };
+  // The library removes it from our child.
+  const mark = `${programs.folder}/unloaded.${process.pid}`;
+  writeFileSync(mark, '');
   return runChild(path, command, env, {
-    atStart: (pid) => server.follow(pid),
+    atStart: (pid) => programs.follow(pid),
     atEnd() {
-      if (existsSync(`${server.folder}/unloaded`)) say(`the preload library was not loaded into ${path}, so it saw none of the machine`);
+      if (!existsSync(mark)) return;
+      rmSync(mark);
+      say(`the preload library was not loaded into ${path}, so it saw none of the machine`);
     },
   });
+}
+
+/** Runs a program with the device nodes of a machine that is served. @param socket of the server */
+export async function runJoined(socket: string, path: string, command: readonly string[]): Promise<number> {
+  const connection = await join(socket, 'launcher');
+  try {
+    const welcome = connection.welcome as LauncherWelcome;
+    return await runUnder({ ...welcome, follow: (pid) => connection.tell('follow', pid) }, path, command);
+  } finally {
+    await connection.close();
+  }
 }
 
 /**
  * Runs a program with the machine's device nodes.
  *
- * @returns its exit status; 128 and the signal's number when a signal ended it
+ * @returns its exit status; 128 and the signal's number when a signal ended it; {@link EXIT_BROKEN_RULES}
  * @throws Refusal when it cannot be run
  */
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
   const path = findProgram(command[0] as string);
   assertServable(path);
+  if (options.connect !== undefined) return runJoined(options.connect, path, command);
   const addon = loadNativeParts();
   const { machine, pacer } = bootFor(addon, await findBoard(options.board), options);
   const server = startServer({ addon, machine, pacer, warps: options.time === 'warp' });
+  let status: number;
+  let isClean = false;
   try {
-    return await runUnder(server, path, command);
+    status = await runUnder(programsOf(server), path, command);
   } finally {
     server.close();
     pacer.stop();
-    shutDown(machine);
+    isClean = shutDown(machine);
   }
+  return strictStatus(options, isClean, status);
+}
+
+/** The exit status of a run. */
+export function strictStatus({ strict }: BootOptions, isClean: boolean, status: number): number {
+  return strict === true && !isClean && status === 0 ? EXIT_BROKEN_RULES : status;
 }
 
 interface ChildEvents {
@@ -127,11 +180,17 @@ function runChild(path: string, command: readonly string[], env: NodeJS.ProcessE
   });
 }
 
-/** Says what the machine had left. */
-export function shutDown(machine: Machine): void {
+/** Says what the machine had left, and which faults never came. Findings have been said as they came. @returns whether all is well */
+export function shutDown(machine: Machine): boolean {
+  for (const { fault, uses } of machine.faults.unused) {
+    say(`the fault ${formatFault(fault)} never came: ${uses === 1 ? 'one use' : `${uses} uses`} of ${fault.service} fitted`);
+  }
   try {
     machine.shutdown();
+    return true;
   } catch (error) {
-    say((error as Error).message);
+    if (error instanceof Leak) for (const line of error.left) say(`left at the end: ${line}`);
+    else if (!(error instanceof BrokenRules)) say((error as Error).message);
+    return false;
   }
 }

@@ -1,12 +1,8 @@
 import { execFile } from 'node:child_process';
 import { Errno, errnoName } from '../../abi/index.ts';
-import { AT_FDCWD, O_CREAT, O_WRONLY } from '../../abi/uapi/index.ts';
-import { calls, finish, type Kernel, ROOT, Task } from '../../kernel/index.ts';
-import type { Machine, Pacer } from '../../machine/index.ts';
-import { BufferMemory } from './buffer-memory.ts';
+import { KernelRequests } from './kernel-requests.ts';
 import { operations } from './operations.ts';
-import { readme } from './readme.ts';
-import { Requests } from './requests.ts';
+import type { Serving } from './requests.ts';
 import { loadFuseNative, type MountedByFuse, type Shim } from './shim.ts';
 
 /**
@@ -28,8 +24,7 @@ const OPTIONS = [
 
 export interface MountOptions {
   readonly shim: Shim;
-  readonly machine: Machine;
-  readonly pacer: Pacer;
+  readonly serving: Serving;
   /** An empty folder, as an absolute path. */
   readonly folder: string;
   /** Somebody else has unmounted it, and nobody uses it any more. */
@@ -49,41 +44,33 @@ export function unmountLazily(shim: Shim, folder: string): Promise<void> {
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Writes the file README into the machine's own tree. */
-function* putReadme(task: Task, memory: readonly { address: number; length: number }[]): Kernel<void> {
-  const fd = yield* calls.openat(task, AT_FDCWD, '/README', O_WRONLY | O_CREAT, 0o444);
-  yield* finish(calls.write(task, fd, memory));
-  calls.close(task, fd);
-}
-
 /** A machine's file tree as a FUSE file system of the host. One at a time in a process. */
 export class Mount {
   readonly folder: string;
-  readonly requests: Requests;
+  readonly #serving: Serving;
+  readonly #requests: KernelRequests;
   readonly #shim: Shim;
-  readonly #machine: Machine;
   readonly #onEnd: (() => void) | undefined;
   readonly #fuse: MountedByFuse;
   #isClosing = false;
 
-  private constructor({ shim, machine, pacer, folder, onEnd }: MountOptions) {
+  private constructor({ shim, serving, folder, onEnd }: MountOptions) {
     this.folder = folder;
     this.#shim = shim;
-    this.#machine = machine;
+    this.#serving = serving;
     this.#onEnd = onEnd;
-    this.requests = new Requests(machine, pacer, shim);
+    this.#requests = new KernelRequests(serving, shim);
     const FuseNative = loadFuseNative();
     // Its own would pass the path through a shell.
     FuseNative.unmount = (_path, done) => done();
     // Other options than it knows go with one that it does.
     const fsname = ['ioctopus', ...OPTIONS].join(',');
-    this.#fuse = new FuseNative(folder, operations(this.requests), { fsname, timeout: false });
+    this.#fuse = new FuseNative(folder, operations(this.#requests), { fsname, timeout: false });
   }
 
   /** Mounts. @throws Error when libfuse cannot */
   static async make(options: MountOptions): Promise<Mount> {
     const mount = new Mount(options);
-    mount.#addReadme();
     options.shim.start(() => mount.#notice());
     try {
       await new Promise<void>((resolve, reject) => {
@@ -105,29 +92,15 @@ export class Mount {
     if (this.#isClosing) return;
     this.#isClosing = true;
     if (!this.#shim.hasEnded) await unmountLazily(this.#shim, this.folder).catch(() => undefined);
-    this.requests.abandonAll();
+    this.#requests.abandonAll();
+    this.#serving.end();
     // Threads in the middle of an operation still count on the event loop.
     while (this.#shim.stop() > 0) await turn();
-    this.requests.releaseAll();
     await new Promise<void>((resolve) => this.#fuse.unmount(() => resolve()));
   }
 
   #notice(): void {
-    this.requests.lookForInterrupted();
+    this.#requests.lookForInterrupted();
     if (this.#shim.hasEnded && !this.#isClosing) this.#onEnd?.();
-  }
-
-  #addReadme(): void {
-    const { system } = this.#machine;
-    const bytes = new TextEncoder().encode(readme(this.folder));
-    const task = new Task(system, {
-      pid: process.pid,
-      comm: 'ioctopus',
-      credentials: ROOT,
-      files: this.requests.files,
-      memory: new BufferMemory(bytes),
-      fs: { ...system.vfs.initialContext(), umask: 0 },
-    });
-    system.scheduler.start('the README', task, putReadme(task, [{ address: 0, length: bytes.length }]));
   }
 }

@@ -29,7 +29,8 @@ function enter(task: Task, name: string, args: CallArguments): void {
 }
 
 /** Whether a call that did not wait is over: nothing is left to do on the way back. */
-const isOver = (system: System, task: Task) => !system.hasDeferred && !task.signals.pending && system.tracer === undefined;
+const isOver = (system: System, task: Task) =>
+  !system.hasDeferred && !task.signals.pending && system.lockdep.held === 0 && system.tracer === undefined;
 
 /** The whole of a call that is not over at once. */
 function* whole<T>(task: Task, name: string, args: CallArguments, answer: MaybeKernel<T>, begin: () => MaybeKernel<T>): Kernel<T> {
@@ -128,14 +129,18 @@ export class AsyncCaller implements Caller<'async'> {
     const { task } = this;
     enter(task, name, args);
     return new Promise((resolve, reject) => {
-      task.system.scheduler.start(task.describe(), task, whole(task, name, args, beginning(begin), begin), (outcome) => {
+      const { scheduler, tracer } = task.system;
+      const started = scheduler.start(task.describe(), task, whole(task, name, args, beginning(begin), begin), (outcome) => {
         try {
           if (outcome.ok) resolve(end(outcome.value));
           else reject(outcome.error);
+        } catch (error) {
+          reject(error);
         } finally {
           cleanup?.();
         }
       });
+      if (started.waitingFor !== undefined) tracer?.waiting(task, name, args, started.waitingFor.what);
       this.#afterwards();
     });
   }

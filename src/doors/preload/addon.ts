@@ -70,7 +70,8 @@ export interface Addon {
   /** The soft limit on descriptors becomes the hard one. From then on {@link memfd}, {@link reopen} and {@link event} leave the last ones free. */
   raiseFileLimit(): number;
 
-  listen(path: string): number;
+  /** @param isStream whether it is a stream's socket instead of one of packets @returns its descriptor */
+  listen(path: string, isStream?: boolean): number;
   accept(listener: number): Connection | number;
   send(socket: number, ...fds: number[]): number;
   /** Tells who connected by which errno that failed. */

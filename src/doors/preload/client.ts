@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Errno, errno } from '../../abi/index.ts';
 import { type Credentials, type File, type Kernel, Mutex } from '../../kernel/index.ts';
+import { commOf } from '../host/index.ts';
 import type { Connection } from './addon.ts';
 import type { Holder, NativeInode } from './native-files.ts';
 import { IO_REGION_SIZE, IO_SLOTS } from './protocol.ts';
@@ -25,14 +25,6 @@ export interface ClientParts {
 function credentialsOf({ uid, gid, groups }: Connection): Credentials {
   const isOwner = uid === process.getuid?.();
   return { uid: isOwner ? 0 : uid, gid: isOwner ? 0 : gid, groups: isOwner ? [] : groups };
-}
-
-function commOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd();
-  } catch {
-    return '?';
-  }
 }
 
 /**

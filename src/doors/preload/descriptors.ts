@@ -92,6 +92,7 @@ export class RemoteDescriptors implements Descriptors {
 
   *#install(file: File | undefined, closeOnExec: boolean): Kernel<{ readonly inode: NativeInode; readonly fd: number }> {
     const { client } = this.#slot;
+    client.server.system.faults.check('fd', '');
     const { inode, fd: sent } = client.server.files.make(file);
     const handle = client.hold(inode);
     try {

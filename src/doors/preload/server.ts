@@ -1,6 +1,6 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Errno } from '../../abi/index.ts';
+import { Errno, isErrno } from '../../abi/index.ts';
 import { type Coroutine, type File, isKernel, type Kernel, type MaybeKernel, type System, settle } from '../../kernel/index.ts';
 import type { Machine, Pacer } from '../../machine/index.ts';
 import { type Addon, COME_BACK, type Connection, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
@@ -84,7 +84,6 @@ export class PreloadServer {
     this.memfds = new HostMemfds(addon, machine.system, machine.ram);
     this.foreignFile = makeForeignFile(this.system);
     this.folder = makeFolder();
-    writeFileSync(join(this.folder, 'unloaded'), '');
     this.page = new SharedPage(addon, this.system, this.folder);
     this.#listener = must(addon.listen(join(this.folder, 'socket')), 'listening');
     must(addon.epollAdd(this.#events, this.files.events, EPOLLIN, KEY_FILES), 'epoll_ctl');
@@ -125,9 +124,20 @@ export class PreloadServer {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** The program that the launcher started: time may jump while it and its children do nothing. */
-  follow(pid: number): void {
-    this.#warp?.follow(pid);
+  /**
+   * A program that a launcher started: time may jump while it and its children do nothing.
+   *
+   * @returns a function that ends this
+   */
+  follow(pid: number): () => void {
+    return this.#warp?.follow(pid) ?? (() => undefined);
+  }
+
+  /** Takes note of what programs have closed, and who has ended: for another door, before it serves a call. */
+  settle(): void {
+    if (this.#isServing || this.#isClosed) return;
+    this.addon.collect();
+    this.#takeEvents();
   }
 
   /** Makes a slot's new state known to its program, at the latest before the server sleeps. */
@@ -188,6 +198,8 @@ export class PreloadServer {
     const op = slot.uint(protocol.SLOT_OP);
     if (op === protocol.IO_IDENTIFY) this.#identify(slot);
     else if (op === protocol.IO_NOTE) this.#note(slot);
+    // Before a call is served, everything that has ended is taken note of.
+    else if (op === protocol.IO_SETTLE) slot.answer(0, undefined);
     else this.#call(slot, readRequest(slot));
   }
 
@@ -200,7 +212,7 @@ export class PreloadServer {
     const before = scheduler.enter(task);
     try {
       const answer = call.begin();
-      if (isKernel(answer) || this.system.hasDeferred) {
+      if (isKernel(answer) || this.system.hasDeferred || this.system.lockdep.held > 0) {
         scheduler.enter(before);
         this.#run(slot, call, answer);
       } else {
@@ -235,7 +247,10 @@ export class PreloadServer {
     this.system.tracer?.waiting(slot.task, waiting.call.name, waiting.call.args, waiting.coroutine.waitingFor.what);
   }
 
-  #finish(slot: Slot, call: Call, value: unknown, error: unknown): void {
+  #finish(slot: Slot, call: Call, value: unknown, thrown: unknown): void {
+    // A fault plan wants it to fail, though no handler ran that could say so.
+    const refused = slot.task.signals.takeRefusal() && (isErrno(thrown, 'ERESTARTSYS') || isErrno(thrown, 'ERESTARTNOHAND'));
+    const error = refused ? new Errno('EINTR', (thrown as Errno).reason) : thrown;
     if (error instanceof Exhausted) this.#lack(error.resource, error.reason);
     else if (error !== undefined && !(error instanceof Errno) && slot.client.isAlive) this.#complain(call, error);
     this.system.tracer?.finished(slot.task, call.name, call.args, error ?? value);

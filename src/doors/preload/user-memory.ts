@@ -1,6 +1,6 @@
 import { Errno, errnoName } from '../../abi/index.ts';
-import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
-import { joinRanges, type Kernel, type MemoryRange, type UserMemory, type Vma } from '../../kernel/index.ts';
+import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, MAP_POPULATE, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
+import { type CopyWatch, joinRanges, type Kernel, type MemoryRange, type UserMemory, type Vma } from '../../kernel/index.ts';
 import { must } from './addon.ts';
 import { SharedMemory } from './memory.ts';
 import type { NativeInode } from './native-files.ts';
@@ -26,6 +26,7 @@ const GROWTH = 65_536;
 
 /** The memory of a program behind the native door: read and written by the thread that waits for the call. */
 export class RemoteMemory implements UserMemory {
+  watch: CopyWatch | undefined;
   readonly #slot: Slot;
   /** What came with the request: bytes of the program from this address on. */
   #prefetched = 0;
@@ -107,8 +108,8 @@ export class RemoteMemory implements UserMemory {
     if (pieces.length === 0 || !pieces.every(({ memory }) => memory instanceof SharedMemory)) {
       throw new Errno('ENODEV', 'only shared memory can be mapped in a native program');
     }
-    // What a device shows is never locked: VM_SPECIAL.
-    const flags = vma.flags & ~MAP_LOCKED;
+    // What a device shows is never locked (VM_SPECIAL), and page frames come one by one.
+    const flags = vma.flags & ~(vma.kind === 'frames' ? MAP_LOCKED | MAP_POPULATE : MAP_LOCKED);
     const [first] = pieces as [MemoryRange, ...MemoryRange[]];
     if (pieces.length === 1 && this.#inode?.memory === first.memory) {
       return yield* this.#mapPiece(vma, { range: first, address: vma.hint, flags, holder: 0, joins: false });

@@ -16,8 +16,8 @@ export class Warp {
   readonly #pacer: Pacer;
   readonly #clients: () => readonly Client[];
   readonly #onJump: (ahead_ns: number) => void;
-  /** The process whose family is looked at. */
-  #root: number | undefined;
+  /** Processes whose families are looked at, and how often each is followed. */
+  readonly #followed = new Map<number, number>();
   #last: string | undefined;
   #pause_ms = PAUSE_FIRST_MS;
   #cancel: (() => void) | undefined;
@@ -30,10 +30,15 @@ export class Warp {
     this.#onJump = onJump;
   }
 
-  /** From now on this process and its children count, too. */
-  follow(pid: number): void {
-    this.#root = pid;
+  /** This process and its children count, too, until the function that comes back is called. */
+  follow(pid: number): () => void {
+    this.#followed.set(pid, (this.#followed.get(pid) ?? 0) + 1);
     this.consider();
+    return () => {
+      const left = (this.#followed.get(pid) ?? 0) - 1;
+      if (left > 0) this.#followed.set(pid, left);
+      else this.#followed.delete(pid);
+    };
   }
 
   /** The server has nothing to do: perhaps nobody has. */
@@ -44,13 +49,13 @@ export class Warp {
   }
 
   stop(): void {
-    this.#root = undefined;
+    this.#followed.clear();
     this.#cancel?.();
   }
 
   #lookSoon(): void {
     this.#cancel?.();
-    if (this.#root === undefined || this.#system.clock.nextAt_ns === Number.POSITIVE_INFINITY) return;
+    if (this.#followed.size === 0 || this.#system.clock.nextAt_ns === Number.POSITIVE_INFINITY) return;
     const look = setImmediate(() => this.#look());
     this.#cancel = () => clearImmediate(look);
   }
@@ -62,8 +67,9 @@ export class Warp {
   }
 
   #look(): void {
+    if (this.#followed.size === 0) return;
     const clients = this.#clients();
-    const pids = [this.#root as number, ...clients.map((client) => client.process.pid)];
+    const pids = [...this.#followed.keys(), ...clients.map((client) => client.process.pid)];
     const isWaiting = (pid: number, tid: number) => clients.some((client) => client.process.pid === pid && client.isWaiting(tid));
     const picture = pictureOfRest(pids, isWaiting);
     const isSure = picture !== undefined && picture === this.#last;

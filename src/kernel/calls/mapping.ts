@@ -14,7 +14,7 @@ import {
   PROT_WRITE,
 } from '../../abi/uapi/index.ts';
 import type { AddressSpace } from '../address-space.ts';
-import { finish, type Kernel } from '../colour.ts';
+import { finish, type Kernel, type MaybeKernel } from '../colour.ts';
 import { type File, FMODE_READ, FMODE_WRITE } from '../file.ts';
 import type { Task } from '../task.ts';
 import { Vma } from '../vma.ts';
@@ -74,11 +74,24 @@ export function* mmap(task: Task, fd: number, request: MapRequest): Kernel<Vma> 
   const file = fileOf(task, fd).get();
   try {
     const vma = checkedVma(file, request);
-    yield* finish(file.ops.mmap?.(file, vma, task));
+    task.system.kmalloc('struct vm_area_struct');
+    yield* underMmapLock(task, () => file.ops.mmap?.(file, vma, task));
     vma.address = yield* task.memory.map(vma);
     return vma;
   } finally {
     file.put();
+  }
+}
+
+/** What a driver does in its mmap operation, it does under the lock that faults on user memory take. */
+function* underMmapLock(task: Task, operation: () => MaybeKernel<void>): Kernel<void> {
+  const { lockdep } = task.system;
+  lockdep.mmapLock.wanted(task.memory);
+  const held = lockdep.mmapLock.taken(task.memory);
+  try {
+    yield* finish(operation());
+  } finally {
+    lockdep.mmapLock.gaveBack(held);
   }
 }
 

@@ -1,7 +1,7 @@
 /** fs/proc/base.c: /proc/PID. */
 import { Errno } from '../../abi/index.ts';
 import { S_IFDIR } from '../../abi/uapi/index.ts';
-import { FdTable, type FileOperations, type Stat, type Task } from '../../kernel/index.ts';
+import { FdTable, type FileOperations, type Stat, type System, type Task } from '../../kernel/index.ts';
 import type { Dentry } from '../dentry.ts';
 import { Directory, type TreeInode } from '../tree-inode.ts';
 import { FdFolder, FdinfoFolder } from './proc-fd.ts';
@@ -11,6 +11,8 @@ import { seqOperations, single } from './seq-file.ts';
 
 /** Bytes of a command's name. */
 const COMM_MAX = 15;
+/** Visitors whose folders are kept. */
+const VISITORS_MAX = 64;
 
 /** A link to a place in the tree that a task has: `cwd`, `root`. */
 class PlaceLink extends ProcSymlink {
@@ -34,9 +36,20 @@ class PlaceLink extends ProcSymlink {
   }
 }
 
-/** Whether the task is still there. @throws Errno ESRCH */
+const isListed = (task: Task) => task.system.tasks.get(task.pid) === task;
+
+/** Who calls, if its door has not listed it: such a task is there for the call. */
+function visitor(system: System): Task | undefined {
+  const { current } = system.scheduler;
+  return current === undefined || system.tasks.get(current.pid) !== undefined ? undefined : current;
+}
+
+/** Whether the task is still there: it is listed, or its process calls. */
+const isAlive = (owner: Task) => isListed(owner) || visitor(owner.system)?.pid === owner.pid;
+
+/** @throws Errno ESRCH */
 function assertAlive(owner: Task): void {
-  if (owner.system.tasks.get(owner.pid) !== owner) throw new Errno('ESRCH', `${owner.describe()} has ended`);
+  if (!isAlive(owner)) throw new Errno('ESRCH', `${owner.describe()} has ended`);
 }
 
 const text = (owner: Task, show: () => string): FileOperations =>
@@ -46,6 +59,8 @@ const text = (owner: Task, show: () => string): FileOperations =>
       return show();
     }),
   );
+
+const lines = (list: () => Iterable<string>): FileOperations => seqOperations(() => (index) => [...list()][index]);
 
 /** comm_write: threads of the process may name each other. What is too long is cut off. */
 const commOperations = (owner: Task): FileOperations => ({
@@ -69,7 +84,7 @@ function status(task: Task): string {
   const fields: readonly (readonly [string, string | number])[] = [
     ['Name', task.comm],
     ['Umask', task.fs.umask.toString(8).padStart(4, '0')],
-    ['State', scheduler.current === task ? 'R (running)' : 'S (sleeping)'],
+    ['State', scheduler.current?.pid === task.pid ? 'R (running)' : 'S (sleeping)'],
     ['Tgid', task.tgid],
     ['Ngid', 0],
     ['Pid', task.pid],
@@ -78,7 +93,7 @@ function status(task: Task): string {
     ['Uid', ids(uid)],
     ['Gid', ids(gid)],
     ['Groups', `${groups.map((group) => `${group} `).join('')}`],
-    ['Threads', tasks.all().filter(({ tgid }) => tgid === task.tgid).length],
+    ['Threads', Math.max(1, tasks.all().filter(({ tgid }) => tgid === task.tgid).length)],
   ];
   return fields.map(([name, value]) => `${name}:\t${value}\n`).join('');
 }
@@ -97,7 +112,8 @@ class TaskFolder extends Directory {
     const file = (mode: number, operations: FileOperations) => new TaskFile(fs, mode, operations);
     const root = (system.vfs.initialContext().cwd as Dentry).mountRoot;
     const nodes: [string, TreeInode][] = [
-      ...(owner.files instanceof FdTable
+      // The descriptors of a visitor are its door's.
+      ...(owner.files instanceof FdTable && isListed(owner)
         ? ([
             ['fd', new FdFolder(fs, owner, owner.files)],
             ['fdinfo', new FdinfoFolder(fs, owner, owner.files)],
@@ -122,10 +138,16 @@ class TaskFolder extends Directory {
       ['root', new PlaceLink(fs, owner, () => root)],
       [
         'mounts',
-        new TaskFile(
-          fs,
+        file(
           0o444,
-          seqOperations(() => (index) => [...system.vfs.describeMounts()][index]),
+          lines(() => system.vfs.describeMounts()),
+        ),
+      ],
+      [
+        'mountinfo',
+        file(
+          0o444,
+          lines(() => system.vfs.describeMountInfo()),
         ),
       ],
     ];
@@ -138,7 +160,7 @@ class TaskFolder extends Directory {
   }
 
   lookup(name: string): TreeInode | undefined {
-    return this.#owner.system.tasks.get(this.#owner.pid) === this.#owner ? this.#nodes.get(name) : undefined;
+    return isAlive(this.#owner) ? this.#nodes.get(name) : undefined;
   }
 
   entries(): Iterable<readonly [string, TreeInode]> {
@@ -158,6 +180,8 @@ class TaskFolder extends Directory {
 export class TaskFolders {
   readonly #fs: Procfs;
   readonly #folders = new WeakMap<Task, TaskFolder>();
+  /** By number, those who came last at the end: each call of a visitor may be a task of its own, but all have one folder. */
+  readonly #visitors = new Map<number, Task>();
 
   constructor(fs: Procfs) {
     this.#fs = fs;
@@ -165,17 +189,30 @@ export class TaskFolders {
 
   /** Of a task, be it a process or a thread. @param name its number */
   lookup(name: string): TreeInode | undefined {
-    const task = /^[1-9][0-9]*$/.test(name) ? this.#fs.system.tasks.get(Number(name)) : undefined;
+    if (!/^[1-9][0-9]*$/.test(name)) return undefined;
+    const calling = this.#visitor();
+    const task = this.#fs.system.tasks.get(Number(name)) ?? (calling?.pid === Number(name) ? calling : undefined);
     return task === undefined ? undefined : this.#folderOf(task);
   }
 
   /** All processes by number. */
   processes(): readonly (readonly [string, TreeInode])[] {
-    return this.#fs.system.tasks
-      .all()
+    const calling = this.#visitor();
+    return [...this.#fs.system.tasks.all(), ...(calling === undefined ? [] : [calling])]
       .filter(({ pid, tgid }) => pid === tgid)
       .sort((a, b) => a.pid - b.pid)
       .map((task) => [`${task.pid}`, this.#folderOf(task)]);
+  }
+
+  #visitor(): Task | undefined {
+    const calling = visitor(this.#fs.system);
+    if (calling === undefined) return undefined;
+    const known = this.#visitors.get(calling.pid);
+    const task = known?.comm === calling.comm ? known : calling;
+    this.#visitors.delete(task.pid);
+    this.#visitors.set(task.pid, task);
+    for (const [oldest] of this.#visitors) if (this.#visitors.size > VISITORS_MAX) this.#visitors.delete(oldest);
+    return task;
   }
 
   #folderOf(task: Task): TaskFolder {

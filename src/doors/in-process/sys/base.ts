@@ -1,4 +1,4 @@
-import { hasTail, type Layout, type Struct } from '../../../abi/index.ts';
+import { encodeWhole, type Layout, sizeOfValue } from '../../../abi/index.ts';
 import { iovec } from '../../../abi/uapi/index.ts';
 import type { AddressSpace, IoVector, Kernel, Task, Vma } from '../../../kernel/index.ts';
 import type { Caller, Mode, Result } from '../caller.ts';
@@ -107,11 +107,9 @@ export abstract class SysBase<M extends Mode> {
   }
 
   protected struct(layout: Layout<any, any>, value: unknown): { readonly address: number; readonly free: () => void } {
-    const length = hasTail(layout) && value !== undefined ? (layout as Struct<any>).sizeOf(value as never) : layout.size;
+    const length = sizeOfValue(layout, value);
     const address = this.space.pushArguments(length);
-    const at = this.space.readable(address, length);
-    layout.encode(this.space.view, at, value);
-    if (length > layout.size) (layout as Struct<any>).encodeTail(this.space.view, at, value as never);
+    encodeWhole(layout, this.space.view, this.space.readable(address, length), value);
     return { address, free: () => this.space.dropArguments(address) };
   }
 

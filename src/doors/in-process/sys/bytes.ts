@@ -117,6 +117,16 @@ export abstract class ByteSys<M extends Mode> extends DescriptorSys<M> {
     return this.#ioctl(fd, request.number, address, decode, free);
   }
 
+  /**
+   * ioctl(2) with the address of bytes, for whoever has laid them out elsewhere.
+   *
+   * @returns what the call returned, and the bytes as it left them
+   */
+  ioctlBytes(fd: number, request: number, data: Data): Result<M, { readonly result: number; readonly bytes: Uint8Array }> {
+    const { address, length, free } = this.filled(bytesOf(data));
+    return this.#ioctl(fd, request, address, (result) => ({ result, bytes: this.space.load(address, length) }), free);
+  }
+
   #ioctl<R>(fd: number, request: number, argument: number, end: (value: number) => R = same as never, free?: () => void): Result<M, R> {
     return this.caller.call('ioctl', [fd, request, argument], () => calls.ioctl(this.task, fd, request, argument), end, free);
   }

@@ -43,8 +43,6 @@ export const openFiles: Readers = {
   }),
   [protocol.IO_FDINFO]: fdinfoCall,
   [protocol.IO_REOPEN]: plain('reopen', 1, (slot, fd, flags = 0) => calls.reopen(slot.task, fd, flags)),
-  // The server has taken note of everything before it serves a call.
-  [protocol.IO_SETTLE]: () => ({ name: 'settle', args: [], begin: () => 0 }),
   [protocol.IO_FLUSH]: plain('flush', 0, (slot, fd) => calls.flush(slot.task, fd)),
   [protocol.IO_FACCESS]: plain('faccessat', 1, (slot, fd, mode = 0) => calls.faccess(slot.task, fd, mode)),
 };
