@@ -3,6 +3,8 @@ export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
 export { contiguous, generic, noncoherent } from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export { addVgem } from './drivers/vgem/index.ts';
+export * from './drm/index.ts';
 export * from './irq/index.ts';
 export {
   type Attribute,
@@ -28,6 +30,7 @@ export {
   type File,
   type FileOperations,
   type Gfp,
+  Idr,
   type IoctlEntry,
   type IoctlHandler,
   ioctls,

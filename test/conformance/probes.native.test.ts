@@ -67,9 +67,8 @@ describe('probes answer under the launcher as on Linux 6.12', () => {
     testWithCompiler(name, async () => {
       const program = compile(here(`probes/${name}.c`), join(folder, name));
       const board = boards[name];
-      const options = warped.includes(name) ? ['--time=warp'] : [];
-      const run = board === undefined ? runNative([program], { cwd: folder, options }) : runOn(board(), [program]);
-      const { status, stdout, stderr } = await run;
+      const settings = { cwd: folder, options: warped.includes(name) ? ['--time=warp'] : [] };
+      const { status, stdout, stderr } = await (board === undefined ? runNative([program], settings) : runOn(board(), [program]));
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       const ours = byLabel(stdout);
       const recorded = readFileSync(here(`expected/${name}.txt`), 'latin1').replace(/^# .*\n/, '');

@@ -15,11 +15,6 @@ import { Idr, type Kernel, type ScheduledEvent, type System } from '../../kernel
 /** VGEM_FENCE_TIMEOUT: a fence that nobody signals ends by itself. */
 const TIMEOUT_NS = 10e9;
 
-/** The fences of a client that it has not signalled, by the number that it knows them by. */
-export type VgemFences = Idr<DmaFence>;
-
-export const makeFences = (): VgemFences => new Idr();
-
 class VgemFence extends DmaFence {
   readonly #timeout: ScheduledEvent;
 
@@ -28,11 +23,19 @@ class VgemFence extends DmaFence {
     this.#timeout = system.clock.schedule(TIMEOUT_NS, `timeout of ${this.describe()}`, () => this.signal());
   }
 
-  override signal(timestamp_ns?: number): boolean {
+  /** Signals it, unless it has ended by itself, and gives the driver's reference back. @returns whether it had ended */
+  end(): boolean {
     this.#timeout.cancel();
-    return super.signal(timestamp_ns);
+    const hadEnded = this.checkAndSignal();
+    this.put();
+    return hadEnded;
   }
 }
+
+/** The fences of a client that it has not signalled, by the number that it knows them by. */
+export type VgemFences = Idr<VgemFence>;
+
+export const makeFences = (): VgemFences => new Idr();
 
 const operations: DmaFenceOps = { driverName: () => 'vgem', timelineName: () => 'unbound' };
 
@@ -64,7 +67,7 @@ export function* attachFence(file: DrmFile<VgemFences>, argument: DrmArgument<At
     resv.unlock();
     argument.set({ out_fence: file.driverPrivate.allocate(fence) });
   } catch (error) {
-    endFence(fence);
+    fence.end();
     throw error;
   } finally {
     object.put();
@@ -76,18 +79,10 @@ export function signalFence(file: DrmFile<VgemFences>, { value }: DrmArgument<{ 
   if (value.flags !== 0) throw new Errno('EINVAL', 'flags is not 0');
   const fence = file.driverPrivate.clear(value.fence);
   if (fence === undefined) throw new Errno('ENOENT', `there is no fence ${value.fence} to signal`);
-  const isLate = fence.isSignaled;
-  endFence(fence);
-  if (isLate) throw new Errno('ETIMEDOUT', `fence ${value.fence} has ended by itself`);
+  if (fence.end()) throw new Errno('ETIMEDOUT', `fence ${value.fence} has ended by itself`);
 }
 
 /** The client has gone: its fences are signalled. */
 export function endFences(fences: VgemFences): void {
-  for (const [, fence] of fences) endFence(fence);
-}
-
-/** Gives the driver's reference back. */
-function endFence(fence: DmaFence): void {
-  if (!fence.isSignaled) fence.signal();
-  fence.put();
+  for (const [, fence] of fences) fence.end();
 }
