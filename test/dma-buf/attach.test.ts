@@ -435,6 +435,7 @@ describe('the reservation lock', () => {
     expect(() => run(machine, stuck)).toThrow('the test can never end');
     expect(machine.system.findings.all).toMatchObject([
       { rule: 'dma-buf-locked', text: `${what} of dma-buf 1 (test), 4096 bytes by somebody who holds its reservation lock` },
+      { rule: 'lock-recursion' },
     ]);
   });
 
