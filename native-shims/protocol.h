@@ -145,6 +145,7 @@ enum io_op {
 	IO_REOPEN,      /* args: flags */
 	IO_FLUSH,       /* the program closes a descriptor: its record locks on the file end */
 	IO_FACCESS,     /* args: mode */
+	IO_SETTLE,      /* nothing by itself: whatever ended before has ended for the server, too */
 	IO_GETDENTS = 70, /* args: address, length: struct linux_dirent64[] */
 	IO_RESOLVE,     /* args: whether the last name is followed; data: absolute path; answer: where it leads, in data; its length */
 	IO_READLINK,    /* data: absolute path; answer: the target, in data; its length */
@@ -152,7 +153,14 @@ enum io_op {
 	IO_MOUNT,       /* args: flags; data: absolute path, source, type, each with a NUL */
 	IO_UMOUNT,      /* args: flags; data: absolute path */
 	IO_CHDIR,       /* data: absolute path; answer: the same without links, in data, after a folder for it in `cwd` was made; its length */
+	IO_SOCKET = 80, /* args: 0, domain, type, protocol */
+	IO_SOCKET_CALL, /* args: enum io_socket_call, then those of the call behind the descriptor */
+	IO_MESSAGE,     /* args: enum io_message, then those of the call behind the descriptor */
+	IO_OPEN_MERGED, /* args: flags; data: path of a file in /proc that tells of the host and the machine */
 };
+
+enum io_socket_call { IO_BIND, IO_CONNECT, IO_GETSOCKNAME, IO_GETPEERNAME, IO_LISTEN, IO_SETSOCKOPT, IO_GETSOCKOPT };
+enum io_message { IO_SENDTO, IO_RECVFROM, IO_SENDMSG, IO_RECVMSG };
 
 enum io_name { IO_MKDIR, IO_RMDIR, IO_UNLINK, IO_RENAME, IO_LINK_TO, IO_SYMLINK };
 
@@ -188,6 +196,7 @@ enum io_up {
 	IO_UP_RESERVE = 50, /* args: address, length, flags: room for a mapping of several pieces; result: address */
 	IO_UP_UNMAP,    /* args: address, length */
 	IO_UP_HOLD,     /* args: descriptor, inode: keeps the inode by a page that is mapped; result: its address */
+	IO_UP_SEND,     /* args: descriptor; result: its handle, or 0 if it is not ours and has been sent on the socket; -EBADF if it is closed */
 };
 
 /* What the library must know of a mapping that it makes. */
@@ -205,6 +214,8 @@ struct io_vma {
 #define IO_VMA_JOINS 4
 /* The file has something to write back: msync is more than an error. */
 #define IO_VMA_FSYNC 8
+/* It is of device memory, not of page frames alone: VM_IO. */
+#define IO_VMA_IO 16
 
 /*
  * A descriptor sent to the server goes with these four bytes: the number of the

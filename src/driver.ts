@@ -1,7 +1,7 @@
 /** What drivers, hardware models and boards are written with: `import { ... } from 'ioctopus/driver'`. */
 export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
-export { contiguous, generic } from './boards/index.ts';
+export { contiguous, generic, noncoherent } from './boards/index.ts';
 export * from './dma-buf/index.ts';
 export * from './irq/index.ts';
 export {
@@ -88,6 +88,8 @@ export {
   type DmaRange,
   type DmaSegment,
   KernelMapping,
+  NonCoherentCaches,
+  type NonCoherentOptions,
   type PageRange,
   PhysicalMemory,
   type RegionDescription,

@@ -1,9 +1,20 @@
 /** ioctopus: Linux device nodes without the hardware and without the kernel. */
 export { Errno, type ErrnoName } from './abi/index.ts';
-export { boards, contiguous, generic } from './boards/index.ts';
+export { boards, contiguous, generic, type NonCoherentBoardOptions, noncoherent } from './boards/index.ts';
 export { BootedMachine, boot } from './doors/boot.ts';
 export { connect, FailedCall, type RemoteMachine, type RemoteMemory, type RemoteSys } from './doors/connect/index.ts';
-export type { Data, MapOptions, Mapping, PollQuestion, Program, ProgramOptions, Running, Sys } from './doors/in-process/index.ts';
+export type {
+  Data,
+  Datagram,
+  MapOptions,
+  Mapping,
+  NetlinkName,
+  PollQuestion,
+  Program,
+  ProgramOptions,
+  Running,
+  Sys,
+} from './doors/in-process/index.ts';
 export {
   BrokenRules,
   type Credentials,

@@ -213,6 +213,7 @@ static bool is_cancellation_point(uint32_t op)
 	case IO_FSYNC:
 	case IO_POLL:
 	case IO_SLEEP:
+	case IO_MESSAGE:
 		return true;
 	default:
 		return false;

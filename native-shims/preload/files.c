@@ -54,15 +54,28 @@ static int opened(int fd, int dirfd, const char *path, int flags, mode_t mode)
 		m_;                                                                                                     \
 	})
 
-/* A path may name a descriptor of ours. */
+/* A path may name a descriptor of ours, or a text of which the machine has a part. */
+static bool open_special(const char *path, int flags, int *result)
+{
+	bool info;
+	int fd = descriptor_named(path, &info);
+
+	if (fd >= 0 && !info && (flags & (O_PATH | O_NOFOLLOW)) != (O_PATH | O_NOFOLLOW))
+		*result = open_link(fd, flags);
+	else if (fd >= 0 && info && (flags & (O_ACCMODE | O_PATH)) == O_RDONLY)
+		*result = open_info(fd, flags);
+	else if ((flags & (O_ACCMODE | O_PATH | O_DIRECTORY | O_CREAT)) == O_RDONLY && merged_text(path))
+		*result = open_merged(path, flags);
+	else
+		return false;
+	return true;
+}
+
 #define OPEN_LINKED(path, flags)                                                                                        \
 	do {                                                                                                            \
-		bool info_;                                                                                             \
-		int fd_ = descriptor_named(path, &info_);                                                               \
-		if (fd_ >= 0 && !info_ && ((flags) & (O_PATH | O_NOFOLLOW)) != (O_PATH | O_NOFOLLOW))                   \
-			return open_link(fd_, flags);                                                                   \
-		if (fd_ >= 0 && info_ && ((flags) & (O_ACCMODE | O_PATH)) == O_RDONLY)                                  \
-			return open_info(fd_, flags);                                                                   \
+		int fd_;                                                                                                \
+		if (may_name_descriptor(path) && open_special(path, flags, &fd_))                                       \
+			return fd_;                                                                                     \
 	} while (0)
 
 #define OPEN(name)                                                                                                      \
@@ -226,6 +239,10 @@ static int control(int fd, int command, long argument, int (*next)(int, int, ...
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
 		make_way((int)argument);
 	result = next(fd, command, argument);
+	/* The server may still have the pages of a buffer that this process has closed. */
+	if (result < 0 && command == F_ADD_SEALS && errno == EBUSY && (is_served() || is_inherited()) &&
+	    simple_call(IO_SETTLE, -1, 0, 0, 0, 0, 0, 0) == 0)
+		result = next(fd, command, argument);
 	if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC)) {
 		remember_copy(fd, result);
 		if (handle)

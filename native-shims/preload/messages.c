@@ -1,5 +1,6 @@
 /* Descriptors that arrive, or are replaced, by calls that do not name them. What the table knew of those numbers is not true any more. */
 #include "preload.h"
+#include "sockets.h"
 #include <string.h>
 #include <sys/socket.h>
 #include <utmp.h>
@@ -24,17 +25,21 @@ static void forget_received(struct msghdr *message)
 
 EXPORT ssize_t recvmsg(int socket, struct msghdr *message, int flags)
 {
-	ssize_t n = NEXT(recvmsg)(socket, message, flags);
+	uint32_t handle = handle_of(socket);
+	ssize_t n = handle ? receive_message(socket, handle, message, flags) : NEXT(recvmsg)(socket, message, flags);
 
-	if (n >= 0)
+	if (!handle && n >= 0)
 		forget_received(message);
 	return n;
 }
 
 EXPORT int recvmmsg(int socket, struct mmsghdr *messages, unsigned int count, int flags, struct timespec *timeout)
 {
-	int n = NEXT(recvmmsg)(socket, messages, count, flags, timeout);
+	int n;
 
+	if (handle_of(socket))
+		return receive_messages(socket, messages, count, flags, timeout);
+	n = NEXT(recvmmsg)(socket, messages, count, flags, timeout);
 	for (int i = 0; i < n; i++)
 		forget_received(&messages[i].msg_hdr);
 	return n;

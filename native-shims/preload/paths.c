@@ -86,6 +86,19 @@ bool has_listed_part(const char *path)
 	return any_entry(shares_a_part, path);
 }
 
+static bool is_below(const char *entry, const char *path)
+{
+	size_t n = strlen(path);
+
+	n -= n > 0 && path[n - 1] == '/';
+	return !strncmp(entry, path, n) && entry[n] == '/';
+}
+
+bool has_listed_below(const char *path)
+{
+	return any_entry(is_below, path);
+}
+
 bool listed_child(const char *folder, int index, char *out)
 {
 	const struct io_paths *p = paths();

@@ -93,6 +93,10 @@ bool emulated_at(int dirfd, const char *path, bool follow_last, char *out);
 const char *host_path(int dirfd, const char *path, bool follow_last, char *out);
 /* Whether an absolute path without links is emulated. */
 bool is_listed(const char *path);
+/* Whether an emulated path lies below an absolute path. */
+bool has_listed_below(const char *path);
+/* Whether a walk of all that is below a path can come to something emulated. */
+bool leads_to_ours(const char *path);
 /* Whether one of its parts is called as an emulated path ends. */
 bool has_listed_part(const char *path);
 /* The emulated name of that number directly in a folder, into NAME_MAX + 1 bytes. */
@@ -104,6 +108,8 @@ int64_t warped_ns(void);
 
 /* ---- proc-fd.c: /proc/self/fd and its like ------------------------------------------ */
 
+/* Whether a path can be one of those below, or of merged_text. */
+bool may_name_descriptor(const char *path);
 /* The descriptor of ours whose link in /proc/self/fd, /dev/fd or their like a path is, or -1. */
 int descriptor_link(const char *path);
 /* The same for /proc/self/fdinfo. */
@@ -113,6 +119,10 @@ int descriptor_named(const char *path, bool *is_info);
 /* Opens what such a link leads to, or such a text. */
 int open_link(int fd, int flags);
 int open_info(int fd, int flags);
+
+/* Which file of /proc a path names that tells of the host and of the machine together, or NULL; and opens it to read. */
+const char *merged_text(const char *path);
+int open_merged(const char *path, int flags);
 
 /* Where a descriptor of ours leads, into PATH_MAX bytes with a NUL; the length, or a negative errno. */
 long link_text(int fd, char *out);

@@ -44,7 +44,7 @@ static const char *in_own_folder(const char *path)
 	return end ? end : behind(rest, "thread-self/");
 }
 
-static bool may_name_descriptor(const char *path)
+bool may_name_descriptor(const char *path)
 {
 	return door()->open && is_string(path, PATH_MAX) && path[0] == '/' && (path[1] == 'p' || path[1] == 'd');
 }
@@ -91,6 +91,28 @@ int descriptor_info(const char *path)
 	int fd = descriptor_named(path, &is_info);
 
 	return is_info ? fd : -1;
+}
+
+const char *merged_text(const char *path)
+{
+	static const char *const of_kernel[] = { "/proc/devices", "/proc/misc", "/proc/filesystems" };
+	const char *own;
+
+	if (!may_name_descriptor(path) || path[1] != 'p')
+		return NULL;
+	for (size_t i = 0; i < sizeof of_kernel / sizeof *of_kernel; i++)
+		if (!strcmp(path, of_kernel[i]))
+			return of_kernel[i];
+	own = !strcmp(path, "/proc/mounts") ? "mounts" : in_own_folder(path);
+	if (!own)
+		return NULL;
+	return !strcmp(own, "mounts") ? "/proc/self/mounts" : !strcmp(own, "mountinfo") ? "/proc/self/mountinfo" : NULL;
+}
+
+int open_merged(const char *path, int flags)
+{
+	suspect_all();
+	return (int)finish(path_call(IO_OPEN_MERGED, merged_text(path), flags, NULL));
 }
 
 int open_link(int fd, int flags)

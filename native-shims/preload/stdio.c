@@ -2,7 +2,9 @@
 #include "preload.h"
 #include <fcntl.h>
 #include <limits.h>
+#include <mntent.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -133,13 +135,26 @@ static FILE *opened(FILE *stream, const char *path, const char *mode)
 		bool info;                                                                                              \
 		if (emulated_path(AT_FDCWD, path, absolute))                                                            \
 			return fopen_ours(absolute, mode);                                                              \
-		if (descriptor_named(path, &info) >= 0)                                                                 \
+		if (descriptor_named(path, &info) >= 0 || merged_text(path))                                            \
 			return fopen_ours(path, mode);                                                              \
 		return opened(NEXT(name)(path, mode), path, mode);                                                      \
 	}
 
 FOPEN(fopen)
 FOPEN(fopen64)
+
+/* setmntent(3) opens inside the C library. */
+EXPORT FILE *setmntent(const char *path, const char *mode)
+{
+	FILE *stream;
+
+	if (!merged_text(path))
+		return NEXT(setmntent)(path, mode);
+	stream = fopen(path, "re");
+	if (stream)
+		__fsetlocking(stream, FSETLOCKING_BYCALLER);
+	return stream;
+}
 
 EXPORT FILE *fdopen(int fd, const char *mode)
 {

@@ -173,6 +173,36 @@ static bool interposed(long number, const long *a, long *result)
 	case SYS_munmap:
 		*result = munmap(AT(0), SIZE(1));
 		return true;
+	case SYS_socket:
+		*result = socket(INT(0), INT(1), INT(2));
+		return true;
+	case SYS_bind:
+		*result = bind(INT(0), (const struct sockaddr *)AT(1), (socklen_t)a[2]);
+		return true;
+	case SYS_connect:
+		*result = connect(INT(0), (const struct sockaddr *)AT(1), (socklen_t)a[2]);
+		return true;
+	case SYS_getsockname:
+		*result = getsockname(INT(0), (struct sockaddr *)AT(1), AT(2));
+		return true;
+	case SYS_getpeername:
+		*result = getpeername(INT(0), (struct sockaddr *)AT(1), AT(2));
+		return true;
+	case SYS_setsockopt:
+		*result = setsockopt(INT(0), INT(1), INT(2), AT(3), (socklen_t)a[4]);
+		return true;
+	case SYS_getsockopt:
+		*result = getsockopt(INT(0), INT(1), INT(2), AT(3), AT(4));
+		return true;
+	case SYS_sendto:
+		*result = sendto(INT(0), AT(1), SIZE(2), INT(3), (const struct sockaddr *)AT(4), (socklen_t)a[5]);
+		return true;
+	case SYS_recvfrom:
+		*result = recvfrom(INT(0), AT(1), SIZE(2), INT(3), (struct sockaddr *)AT(4), AT(5));
+		return true;
+	case SYS_sendmsg:
+		*result = sendmsg(INT(0), AT(1), INT(2));
+		return true;
 	case SYS_recvmsg:
 		*result = recvmsg(INT(0), AT(1), INT(2));
 		return true;

@@ -230,3 +230,13 @@ const char *host_path(int dirfd, const char *path, bool follow_last, char *out)
 	resolve(dirfd, path, follow_last, out, &through);
 	return out[0] && (through || has_our_base(dirfd, path)) ? out : path;
 }
+
+bool leads_to_ours(const char *path)
+{
+	char at[PATH_MAX];
+	bool through;
+
+	if (!door()->open || !is_string(path, PATH_MAX) || !path[0])
+		return false;
+	return resolve(AT_FDCWD, path, true, at, &through) || (at[0] && has_listed_below(at));
+}

@@ -43,7 +43,9 @@ const DIRECTIONS: readonly (DmaDirection | undefined)[] = [undefined, 'from-devi
 
 /** The file of a dma-buf: no read, no write, and no request looks at how it was opened. */
 export const dmaBufOperations: FileOperations<DmaBuf<any>> = {
-  release: (file) => file.private.release(),
+  release: (file) => file.private.leaveList(),
+
+  dentryRelease: (file) => file.private.release(),
 
   llseek(file, offset, whence) {
     if ((whence !== SEEK_SET && whence !== SEEK_END) || offset !== 0)

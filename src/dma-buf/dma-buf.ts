@@ -12,8 +12,10 @@ import {
   type Vma,
   WaitQueue,
 } from '../kernel/index.ts';
-import type { DmaDevice, DmaDirection } from '../memory/index.ts';
+import type { DmaDevice, DmaDirection, KernelMapping } from '../memory/index.ts';
+import type { CoherencyMode } from './coherency-mode.ts';
 import { CpuAccessBalance } from './cpu-access-balance.ts';
+import { type CpuView, cpuViewOf } from './cpu-view.ts';
 import { attach, DmaBufAttachment, detach } from './dma-buf-attachment.ts';
 import { dmaBufOperations } from './dma-buf-file.ts';
 import { DmaBufInode, dmaBufs } from './dma-buf-inode.ts';
@@ -22,6 +24,7 @@ import { Vmap } from './dma-buf-vmap.ts';
 import type { DmaFenceCallback } from './dma-fence.ts';
 import { DmaResv } from './dma-resv.ts';
 import { usageToWaitFor } from './dma-resv-usage.ts';
+import { addStatistics, removeStatistics } from './sysfs-statistics.ts';
 
 /** One of the two callbacks by which polls wait for the fences of a buffer. */
 export interface PollSlot {
@@ -43,6 +46,8 @@ export class DmaBuf<P = unknown> implements Tracked {
   readonly size: number;
   readonly private: P;
   readonly resv: DmaResv;
+  /** What the exporter states of accesses by the CPU and by devices. */
+  readonly coherency: CoherencyMode;
   readonly file: File<DmaBuf<P>>;
   /** Set by the user; undefined until then, and possibly empty. One character is one byte. */
   name: string | undefined;
@@ -50,6 +55,8 @@ export class DmaBuf<P = unknown> implements Tracked {
   readonly pollIn: PollSlot = { callback: undefined };
   readonly pollOut: PollSlot = { callback: undefined };
   readonly #ownsResv: boolean;
+  /** Where caches are not coherent. */
+  readonly cpuView: CpuView | undefined;
   readonly #balance: CpuAccessBalance | undefined;
   /** Newest first. Changed under the reservation lock. */
   readonly #attachments: DmaBufAttachment<any>[] = [];
@@ -69,6 +76,8 @@ export class DmaBuf<P = unknown> implements Tracked {
     this.ops = info.ops;
     this.size = info.size;
     this.private = info.private;
+    this.coherency = info.coherency ?? 'default';
+    this.cpuView = info.memory === undefined ? undefined : cpuViewOf(system, info.memory);
     const inode = new DmaBufInode(all, all.nextIno(), info.size, system.scheduler.current);
     const label = `dma-buf ${inode.ino} (${info.exporterName})`;
     this.polled = new WaitQueue(`the fences of ${label}`);
@@ -85,6 +94,8 @@ export class DmaBuf<P = unknown> implements Tracked {
     this.#balance = system.checksCpuAccess ? new CpuAccessBalance(system, this) : undefined;
     all.add(this);
     system.ledger.add(this);
+    addStatistics(this);
+    this.cpuView?.named(() => this.describe());
     system.history?.note(this, 'was exported');
   }
 
@@ -130,13 +141,23 @@ export class DmaBuf<P = unknown> implements Tracked {
   }
 
   /** dma_buf_vmap, under the reservation lock: the buffer as kernel code sees it. @throws Errno EINVAL without such an operation */
-  vmap() {
+  vmap(): Kernel<KernelMapping> {
     return this.#vmap.map();
   }
 
   /** dma_buf_vunmap, under the reservation lock: once for each {@link vmap}, with what it gave. */
-  vunmap(...given: Parameters<Vmap['unmap']>) {
-    return this.#vmap.unmap(...given);
+  vunmap(mapping: KernelMapping): Kernel<void> {
+    return this.#vmap.unmap(mapping);
+  }
+
+  /** dma_buf_vmap_unlocked: takes the lock itself. */
+  vmapUnlocked(): Kernel<KernelMapping> {
+    return this.underLock('vmap_unlocked', () => this.vmap());
+  }
+
+  /** dma_buf_vunmap_unlocked. */
+  vunmapUnlocked(mapping: KernelMapping): Kernel<void> {
+    return this.underLock('vunmap_unlocked', () => this.vunmap(mapping));
   }
 
   /** dma_buf_begin_cpu_access: the exporter first, then the fences. @throws Errno what the exporter says, ERESTARTSYS */
@@ -147,13 +168,15 @@ export class DmaBuf<P = unknown> implements Tracked {
     const usage = usageToWaitFor(direction !== 'from-device');
     if (!isKernel(begun as MaybeKernel<void>) && this.resv.testSignaled(usage)) {
       this.#balance?.began();
+      this.cpuView?.begun(direction);
       return 0;
     }
-    return this.#waitAfter(begun, usage);
+    return this.#waitAfter(begun, usage, direction);
   }
 
-  *#waitAfter(begun: MaybeKernel<void>, usage: 0 | 1 | 2 | 3): Kernel<number> {
+  *#waitAfter(begun: MaybeKernel<void>, usage: 0 | 1 | 2 | 3, direction: DmaDirection): Kernel<number> {
     yield* finish(begun);
+    this.cpuView?.begun(direction);
     yield* this.resv.wait(usage);
     this.#balance?.began();
     return 0;
@@ -164,6 +187,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     this.system.history?.note(this, `CPU access ended, ${direction}`);
     this.#balance?.ended();
     this.assertNotLocked('end_cpu_access');
+    this.cpuView?.ended(direction);
     const ended = this.ops.endCpuAccess?.(this, direction);
     return isKernel(ended as MaybeKernel<void>) ? this.#ended(ended as Kernel<void>) : 0;
   }
@@ -181,16 +205,23 @@ export class DmaBuf<P = unknown> implements Tracked {
     if (vma.offset < 0 || vma.offset / PAGE_SIZE + vma.length / PAGE_SIZE > pages) {
       throw new Errno('EINVAL', `offset ${vma.offset} and length ${vma.length} reach beyond the ${pages} pages of the buffer`);
     }
+    if (this.cpuView !== undefined) this.cpuView.isMapped = true;
     this.system.history?.note(this, 'was mapped by a program');
     return this.ops.mmap(this, vma);
   }
 
-  /** The file's last reference is gone. */
-  release(): MaybeKernel<void> {
+  /** dma_buf_file_release: the file's last reference is gone. Somebody may still have a path to it. */
+  leaveList(): void {
     dmaBufs(this.system).remove(this);
+  }
+
+  /** dma_buf_release: nothing leads to the file any more. */
+  release(): MaybeKernel<void> {
+    removeStatistics(this);
     this.system.ledger.remove(this);
     this.#balance?.released();
     this.#vmap.assertGone();
+    this.cpuView?.retired();
     const released = this.ops.release(this);
     if (isKernel(released as MaybeKernel<void>)) return this.#finishAfter(released as Kernel<void>);
     this.#finish();
@@ -210,6 +241,17 @@ export class DmaBuf<P = unknown> implements Tracked {
         `${this.describe()} was released while attached to ${device.name}${use}`,
         this,
       );
+    }
+  }
+
+  /** Runs code with the reservation lock held. @param what the caller was about to do, who must not hold it already */
+  *underLock<T>(what: string, work: () => Kernel<T>): Kernel<T> {
+    this.assertNotLocked(what);
+    yield* this.resv.lock.lock();
+    try {
+      return yield* work();
+    } finally {
+      this.resv.unlock();
     }
   }
 

@@ -81,7 +81,7 @@ export class DmaFenceArray extends DmaFence {
   #memberSignaled(member: DmaFence): void {
     this.#takeError(member);
     // Signalling waits until the member's own callbacks are through, as the kernel does it from deferred work.
-    if (--this.#pending === 0) this.system.scheduler.spawn(`signal of ${this.describe()}`, undefined, this.#signalAndPut());
+    if (--this.#pending === 0) this.system.scheduler.spawn('signal of an array of fences', undefined, this.#signalAndPut());
     else this.put();
   }
 

@@ -69,7 +69,7 @@ export class DmaFenceChain extends DmaFence {
       this.get();
       const callback = () => {
         // As in the kernel, looking on waits until the other callbacks of that fence are through.
-        this.system.scheduler.spawn(`signal of ${this.describe()}`, undefined, this.#goOn());
+        this.system.scheduler.spawn('signal of a chain of fences', undefined, this.#goOn());
         fence.put();
       };
       if (fence.addCallback(callback)) return true;

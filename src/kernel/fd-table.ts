@@ -2,6 +2,7 @@ import { Errno } from '../abi/index.ts';
 import type { Kernel } from './colour.ts';
 import type { Faults } from './faults.ts';
 import { type File, FMODE_PATH } from './file.ts';
+import type { Memfd } from './memfd.ts';
 
 /**
  * The descriptors of a task, as `files_struct`. In process they are a table of ours; for a native program they are the real ones,
@@ -12,6 +13,12 @@ export interface Descriptors {
   at(fd: number): File | undefined;
   /** fget, with a reference for the caller. @throws Errno EBADF when it is not open, or open with O_PATH */
   get(fd: number): Kernel<File>;
+  /**
+   * The file of a descriptor as one whose pages a driver may pin, for the time of the call; undefined for other files.
+   *
+   * @throws Errno EBADF as {@link get}
+   */
+  memfd(fd: number): Kernel<Memfd | undefined>;
   /** get_unused_fd_flags: takes the lowest free number for a file to come. @throws Errno EMFILE */
   reserve(closeOnExec: boolean): Kernel<number>;
   /** fd_install: puts a file, whose reference becomes the table's, behind a reserved number. */
@@ -48,6 +55,13 @@ export class FdTable implements Descriptors {
     if (file === undefined) throw new Errno('EBADF', `descriptor ${fd} is not open`);
     if ((file.mode & FMODE_PATH) !== 0) throw new Errno('EBADF', `descriptor ${fd} is only a path`);
     return file.get();
+  }
+
+  *memfd(fd: number): Kernel<Memfd | undefined> {
+    const file = yield* this.get(fd);
+    const { sealable } = file.inode;
+    file.put();
+    return sealable;
   }
 
   *reserve(closeOnExec: boolean): Kernel<number> {

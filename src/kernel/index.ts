@@ -34,6 +34,7 @@ export {
   waitOrAgain,
 } from './file.ts';
 export { BrokenRules, type Defect, type Finding, Findings, formatFinding } from './findings.ts';
+export { Idr } from './idr.ts';
 export {
   type FileSystem,
   Inode,
@@ -52,8 +53,10 @@ export { type IoctlEntry, type IoctlHandler, ioctls, on, onRaw, type RawIoctlHan
 export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
 export { type Gfp, type HeldLock, LockClass, Lockdep } from './lockdep.ts';
 export { Log, type LogLine } from './log.ts';
+export type { Memfd, PinnedPages, SealableFile } from './memfd.ts';
 export { MemoryFileSystem } from './memory-file-system.ts';
-export type { MemoryObject, MemoryProvider, MemoryRange } from './memory-object.ts';
+export type { MemoryObject, MemoryProvider, MemoryRange, PageRange } from './memory-object.ts';
+export { addModule, type IntegerParameter } from './module.ts';
 export { Mutex } from './mutex.ts';
 export { kstrtobool, kstrtoint, kstrtoll, kstrtou8, kstrtou16, kstrtouint, kstrtoull, sysfsStreq } from './parse.ts';
 export { addPlatformDevice, type PlatformDeviceDescription, platformBus } from './platform.ts';
@@ -80,7 +83,7 @@ export {
   type UserMemory,
 } from './user-memory.ts';
 export type { Base, FsContext, StatFs, Vfs } from './vfs.ts';
-export { sliceRanges, Vma } from './vma.ts';
+export { joinRanges, type MappedFile, sliceRanges, Vma, type VmaKind } from './vma.ts';
 export {
   ALL_KEYS,
   type QueuedWait,

@@ -16,7 +16,8 @@ export type Kind =
   | 'pages'
   | 'item'
   | 'acquire context'
-  | 'irq';
+  | 'irq'
+  | 'object';
 
 /** Something that somebody made and somebody must release. */
 export interface Tracked {
@@ -25,10 +26,15 @@ export interface Tracked {
   describe(): string;
   /** Called at shutdown for what is left: reports a rule that this breaks, beyond being a leak. */
   readonly left?: () => void;
+  /** Where it is in the ledger; the ledger's own. */
+  ledgerSlot?: number;
 }
 
 /** Which call made it, and when. */
-interface Origin {
+interface Entry {
+  readonly thing: Tracked;
+  /** How many things had been made before. */
+  readonly order: number;
   readonly at_ns: number;
   readonly call: CallRecord | undefined;
   readonly stack: string | undefined;
@@ -49,9 +55,15 @@ export class Leak extends Error {
   }
 }
 
-/** Every live object of the machine, with the call that made it. */
+/**
+ * Every live object of the machine, with the call that made it.
+ *
+ * Each thing knows its slot, and slots that became free are used first: what adding and removing cost does not grow with what is alive.
+ */
 export class Ledger {
-  readonly #live = new Map<Tracked, Origin>();
+  readonly #slots: (Entry | undefined)[] = [];
+  readonly #free: number[] = [];
+  #made = 0;
   readonly #now: () => number;
   readonly #current: () => Task | undefined;
   /** Whether to keep the stack of the test or driver code that made each thing; slow, so only test fixtures switch it on. */
@@ -63,35 +75,48 @@ export class Ledger {
   }
 
   add(thing: Tracked): void {
-    this.#live.set(thing, { at_ns: this.#now(), call: this.#current()?.call, stack: this.stacks ? callerStack() : undefined });
+    const slot = this.#free.pop() ?? this.#slots.length;
+    this.#slots[slot] = {
+      thing,
+      order: this.#made++,
+      at_ns: this.#now(),
+      call: this.#current()?.call,
+      stack: this.stacks ? callerStack() : undefined,
+    };
+    thing.ledgerSlot = slot;
   }
 
   remove(thing: Tracked): void {
-    if (!this.#live.delete(thing)) throw new Error(`${thing.describe()} was released twice`);
+    const slot = thing.ledgerSlot;
+    if (slot === undefined || this.#slots[slot]?.thing !== thing) throw new Error(`${thing.describe()} was released twice`);
+    this.#slots[slot] = undefined;
+    this.#free.push(slot);
   }
 
   count(kind?: Kind): number {
-    if (kind === undefined) return this.#live.size;
+    if (kind === undefined) return this.#slots.length - this.#free.length;
     let count = 0;
-    for (const thing of this.#live.keys()) if (thing.kind === kind) count++;
+    for (const entry of this.#slots) if (entry?.thing.kind === kind) count++;
     return count;
   }
 
   /** Live things, in the order they were made. */
   live(kinds?: readonly Kind[]): Tracked[] {
-    const all = [...this.#live.keys()];
-    return kinds === undefined ? all : all.filter((thing) => kinds.includes(thing.kind));
+    const entries = this.#slots.filter(
+      (entry) => entry !== undefined && (kinds === undefined || kinds.includes(entry.thing.kind)),
+    ) as Entry[];
+    return entries.sort((a, b) => a.order - b.order).map(({ thing }) => thing);
   }
 
   /** One line per live thing: what, who made it by which call, and when. */
-  list(things: Iterable<Tracked> = this.#live.keys()): string[] {
+  list(things: Iterable<Tracked> = this.live()): string[] {
     const lines: string[] = [];
     for (const thing of things) {
-      const origin = this.#live.get(thing);
-      if (origin === undefined) continue;
-      const maker = origin.call === undefined ? 'the kernel' : formatRecord(origin.call);
-      const line = `${thing.describe()}, made by ${maker} at t=${formatTime(origin.at_ns)}`;
-      lines.push(origin.stack === undefined ? line : `${line}\n${origin.stack}`);
+      const entry = this.#slots[thing.ledgerSlot ?? -1];
+      if (entry?.thing !== thing) continue;
+      const maker = entry.call === undefined ? 'the kernel' : formatRecord(entry.call);
+      const line = `${thing.describe()}, made by ${maker} at t=${formatTime(entry.at_ns)}`;
+      lines.push(entry.stack === undefined ? line : `${line}\n${entry.stack}`);
     }
     return lines;
   }

@@ -1,6 +1,5 @@
 import { Errno } from '../abi/index.ts';
 import {
-  O_RDWR,
   POLLERR,
   POLLHUP,
   POLLIN,
@@ -11,14 +10,10 @@ import {
   POLLRDNORM,
   POLLWRBAND,
   POLLWRNORM,
-  S_IFSOCK,
-  SOCKFS_MAGIC,
 } from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
-import { File, type FileOperations, waitOrAgain } from './file.ts';
-import { Inode } from './inode.ts';
-import { MemoryFileSystem } from './memory-file-system.ts';
-import { SocketsInFlight } from './sockets-in-flight.ts';
+import { type File, type FileOperations, waitOrAgain } from './file.ts';
+import type { SocketsInFlight } from './sockets-in-flight.ts';
 import type { System } from './system.ts';
 import { WaitQueue } from './wait.ts';
 
@@ -146,40 +141,23 @@ const operations: FileOperations<SocketEnd> = {
   },
 };
 
-/** The file system of sockets, one a machine. */
-export class SocketFs extends MemoryFileSystem {
-  readonly type = 'sockfs';
-  readonly magic = SOCKFS_MAGIC;
-  readonly inFlight = new SocketsInFlight();
-
-  constructor(system: System) {
-    super(system, 8);
-  }
-
-  /** socketpair(2) with AF_UNIX and SOCK_SEQPACKET. @param flags O_NONBLOCK or 0 */
-  pair(flags: number): [File<SocketEnd>, File<SocketEnd>] {
-    const one = new SocketEnd(this.inFlight);
-    const other = new SocketEnd(this.inFlight);
-    one.peer = other;
-    other.peer = one;
-    const first = this.#open(one, flags);
-    try {
-      return [first, this.#open(other, flags)];
-    } catch (error) {
-      first.put();
-      throw error;
-    }
-  }
-
-  #open(end: SocketEnd, flags: number): File<SocketEnd> {
-    // __sock_create takes a socket that cannot be had for too many files.
-    if (this.system.faults.fails('alloc', 'struct socket') !== undefined) throw new Errno('ENFILE', 'no memory for a socket');
-    this.system.kmalloc('struct unix_sock');
-    const inode = new Inode(this, { ino: this.takeIno(), mode: S_IFSOCK | 0o777 });
-    const path = () => `socket:[${inode.ino}]`;
-    const file = new File(this.system, { ops: operations, inode, flags: O_RDWR | flags, private: end, path });
-    this.inFlight.opened(file, end);
+/** socketpair(2) with AF_UNIX and SOCK_SEQPACKET. @param flags O_NONBLOCK or 0 */
+export function openPair({ sockets }: System, flags: number): [File<SocketEnd>, File<SocketEnd>] {
+  const one = new SocketEnd(sockets.inFlight);
+  const other = new SocketEnd(sockets.inFlight);
+  one.peer = other;
+  other.peer = one;
+  const open = (end: SocketEnd) => {
+    const file = sockets.open(operations, end, flags);
+    sockets.inFlight.opened(file, end);
     return file;
+  };
+  const first = open(one);
+  try {
+    return [first, open(other)];
+  } catch (error) {
+    first.put();
+    throw error;
   }
 }
 

@@ -14,7 +14,7 @@ import { Log } from './log.ts';
 import type { MemoryProvider } from './memory-object.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
-import { SocketFs } from './socketpair.ts';
+import { SocketFs } from './socket-fs.ts';
 import type { Task } from './task.ts';
 import { TaskTable } from './task-table.ts';
 import { type TraceLine, Tracer } from './trace.ts';

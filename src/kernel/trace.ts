@@ -4,6 +4,7 @@ import {
   epoll_event,
   formatEpollOperation,
   formatMapFlags,
+  formatMemfdFlags,
   formatOpenFlags,
   formatPollEvents,
   formatProtection,
@@ -155,6 +156,7 @@ const formats: Readonly<Record<string, Format>> = {
     ...(result === undefined ? [] : [formatStat(result as Stat)]),
     String(flags),
   ],
+  memfd_create: ([name, flags]) => [path(name), formatMemfdFlags(flags as number)],
   mmap: ([hint, length, protection, flags, fd, offset]) => [
     address(hint),
     String(length),

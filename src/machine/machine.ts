@@ -1,7 +1,7 @@
 import type { Volume } from 'memfs';
 import { irqs } from '../irq/index.ts';
 import { type Defect, type Fault, type Faults, Leak, type Ledger, type MemoryProvider, System, type TraceLine } from '../kernel/index.ts';
-import { ArrayMemoryProvider, type CacheModel, cachesOf, PhysicalMemory, setCaches } from '../memory/index.ts';
+import { ArrayMemoryProvider, type CacheModel, cachesOf, type Eviction, PhysicalMemory, setCaches } from '../memory/index.ts';
 import { FileTree } from '../vfs/index.ts';
 import type { Board } from './board.ts';
 
@@ -10,6 +10,8 @@ export interface MachineOptions {
   readonly seed?: number;
   /** Called with each system call, decoded. */
   readonly trace?: (line: TraceLine) => void;
+  /** Whether CPU caches lose lines on their own, on boards where devices do not see them; `off` when left out. */
+  readonly eviction?: Eviction;
   /** Keeps the stack of whatever makes each kernel object, for leak reports. Slow. */
   readonly stacks?: boolean;
   /** Whether findings tell what happened before to the fences, buffers and locks that they are about. Costs time. */
@@ -38,11 +40,15 @@ export class Machine {
   readonly system: System;
   readonly tree: FileTree;
   readonly ram: PhysicalMemory;
+  readonly eviction: Eviction;
   readonly #atShutdown: (() => void)[] = [];
   #isDown = false;
 
   constructor(board: Board, options: MachineOptions = {}) {
     this.board = board;
+    this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM, 0, () => this.system.faults.fails('page', '') !== undefined);
+    for (const region of board.regions ?? []) this.ram.addRegion(region);
+    this.eviction = options.eviction ?? 'off';
     const ledger = () => this.system.ledger;
     let tree: FileTree | undefined;
     this.system = new System({
@@ -53,7 +59,7 @@ export class Machine {
       architecture: board.architecture ?? 'x86-64',
       memory: options.memory?.(ledger) ?? new ArrayMemoryProvider(ledger),
       makeVfs: (system) => {
-        tree = new FileTree(system);
+        tree = new FileTree(system, this.ram);
         return tree;
       },
       history: options.history ?? false,
@@ -65,8 +71,6 @@ export class Machine {
     this.system.ledger.stacks = options.stacks ?? false;
     this.tree.mountPseudo(this.system);
     irqs(this.system);
-    this.ram = new PhysicalMemory(board.ram ?? DEFAULT_RAM, 0, () => this.system.faults.fails('page', '') !== undefined);
-    for (const region of board.regions ?? []) this.ram.addRegion(region);
     if (board.caches !== undefined) setCaches(this.system, board.caches(this));
     board.setUp(this);
     for (const fault of options.faults ?? []) this.faults.add(fault);

@@ -28,6 +28,7 @@ import {
   finish,
   isCapable,
   type Kernel,
+  majorOf,
   minorOf,
   type StatFs,
   type System,
@@ -61,6 +62,13 @@ const SHOWN: readonly (readonly [flag: number, option: string, st: number])[] = 
 /** Octal escapes of what separates fields. */
 const mangle = (text: string) => text.replace(/[ \t\n\\#]/g, (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`);
 
+/** show_vfsmnt. */
+function optionsOf(flags: number): string {
+  const options = SHOWN.filter(([flag]) => (flags & flag) !== 0).map(([, option]) => option);
+  if ((flags & MS_NOATIME) === 0) options.push('relatime');
+  return ['rw', ...options].join(',');
+}
+
 /** Above those of the kernel's own mounts. */
 const FIRST_ID = 20;
 
@@ -89,10 +97,10 @@ export class Mounts {
     this.#changed();
   }
 
-  /** Files without a name lie in mounts of the kernel's own, one for each file system. */
+  /** Files without a name lie in mounts of the kernel's own, one for each file system, numbered as these. */
   idOf(file: File): number {
     const root = dentryOf(file)?.mountRoot;
-    return this.#all.find((mount) => mount.root === root)?.id ?? minorOf(file.inode.fs.dev);
+    return this.#all.find((mount) => mount.root === root)?.id ?? minorOf(file.inode.fs.dev) + 1;
   }
 
   /** mount(2), the path walked. @throws Errno EPERM, EINVAL, ENODEV, ENOTDIR, what the file system says */
@@ -146,9 +154,16 @@ export class Mounts {
   /** A line for each, as /proc/mounts has it. */
   *lines(): Iterable<string> {
     for (const { root, source, fs, flags } of this.#all) {
-      const options = SHOWN.filter(([flag]) => (flags & flag) !== 0).map(([, option]) => option);
-      if ((flags & MS_NOATIME) === 0) options.push('relatime');
-      yield `${mangle(source)} ${mangle(root.path)} ${fs.type} ${['rw', ...options].join(',')} 0 0\n`;
+      yield `${mangle(source)} ${mangle(root.path)} ${fs.type} ${optionsOf(flags)} 0 0\n`;
+    }
+  }
+
+  /** A line for each, as /proc/PID/mountinfo has it. The kernel's own root is above the first. */
+  *infoLines(): Iterable<string> {
+    for (const { id, root, source, fs, flags } of this.#all) {
+      const above = this.#all.findLast((mount) => mount.id !== id && mount.root.isAncestorOf(root))?.id ?? 1;
+      const place = `${id} ${above} ${majorOf(fs.dev)}:${minorOf(fs.dev)} / ${mangle(root.path)}`;
+      yield `${place} ${optionsOf(flags)} - ${fs.type} ${mangle(source)} rw\n`;
     }
   }
 

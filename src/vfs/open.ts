@@ -242,7 +242,7 @@ export function reopen(task: Task, file: File, given: number): MaybeKernel<File>
   if ((flags & O_DIRECTORY) !== 0 && !directory) throw new Errno('ENOTDIR', `${file.path} is not a directory`);
   if ((flags & O_PATH) !== 0) {
     if (dentry !== undefined) return newFile(task, dentry, flags, {});
-    return new File(task.system, { ops: {}, inode: file.inode, flags, path: () => file.path, pins: file, isAllocated: true });
+    return new File(task.system, { ops: {}, inode: file.inode, flags, path: () => file.path, pathOf: file, isAllocated: true });
   }
   mayOpenInode(task, file.inode, flags, file.path);
   if (dentry === undefined) throw new Errno('ENXIO', `${file.path} cannot be opened again`);

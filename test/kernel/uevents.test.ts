@@ -2,53 +2,17 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { O_DIRECTORY, O_RDONLY, O_RDWR, O_WRONLY, POLLIN, POLLPRI } from '../../src/abi/uapi/index.ts';
 import { boot, Errno } from '../../src/index.ts';
-import { addPlatformDevice, type Device, platformBus, type Uevent, ueventMessage } from '../../src/kernel/index.ts';
-import { board } from '../support/boards.ts';
+import { type Uevent, ueventMessage } from '../../src/kernel/index.ts';
+import { gadgetBoard } from '../support/gadget-board.ts';
 
 const recorded = readFileSync(new URL('../conformance/expected/uevents.txt', import.meta.url), 'latin1')
   .trimEnd()
   .split('\n')
   .slice(1);
 
-/** A machine with what the probe asks about: a misc device, and a platform driver with a device of a class below its own. */
-function bootProbed() {
-  return boot(
-    board(({ system }) => {
-      const { deviceModel, devices } = system;
-      devices.addMisc({ name: 'udmabuf', minor: 258, ops: {} });
-      const below = new Map<Device, { readonly udc: Device; readonly gadget: Device }>();
-      const udcs = deviceModel.class('udc');
-      const gadgets = deviceModel.addBus({ name: 'gadget' });
-      platformBus(system).addDriver({ name: 'dummy_hcd' });
-      platformBus(system).addDriver({
-        name: 'dummy_udc',
-        probe(parent) {
-          const udc = deviceModel.register({
-            name: parent.name,
-            class: udcs,
-            parent,
-            groups: [{ attributes: [{ name: 'state', mode: 0o444, show: () => 'not attached\n' }] }],
-            uevent: () => [['USB_UDC_NAME', 'dummy_udc']],
-          });
-          below.set(parent, { udc, gadget: deviceModel.register({ name: 'gadget.0', bus: gadgets, parent }) });
-        },
-        remove(parent) {
-          const { udc, gadget } = below.get(parent) as { udc: Device; gadget: Device };
-          // usb_del_gadget tells of it once more than the device model does.
-          deviceModel.uevents.publish('remove', udc);
-          gadget.unregister();
-          udc.unregister();
-        },
-      });
-      addPlatformDevice(system, { name: 'dummy_hcd', id: 0 });
-      addPlatformDevice(system, { name: 'dummy_udc', id: 0 });
-    }),
-  );
-}
-
 /** test/conformance/probes/uevents.c, in process. */
 function runProbe(): string[] {
-  const { sys, system } = bootProbed();
+  const { sys, system } = boot(gadgetBoard());
   const lines: string[] = [];
   let events: Uevent[] = [];
   system.deviceModel.uevents.subscribe((event) => events.push(event));

@@ -134,6 +134,26 @@ export async function printed(command: readonly string[], server: NativeServer):
   }
 }
 
+/** Runs a program on a machine of its own. @returns how it ended and all that it printed @throws Leak, BrokenRules */
+export async function runOn(
+  board: Board,
+  command: readonly string[],
+): Promise<Exit & { readonly stdout: string; readonly stderr: string }> {
+  const server = new NativeServer(board);
+  try {
+    const { child, ended } = server.start(command, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [stdout, stderr, exit] = await Promise.all([
+      text(child.stdout as NonNullable<typeof child.stdout>),
+      text(child.stderr as NonNullable<typeof child.stderr>),
+      ended,
+    ]);
+    await server.turn();
+    return { ...exit, stdout, stderr };
+  } finally {
+    server.close();
+  }
+}
+
 /** Builds the preload library that ends its program at a step of its protocol with the server. @returns its path */
 export function buildSteppingLibrary(folder: string): string {
   const path = join(folder, 'libioctopus-steps.so');

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { boards } from '../../boards/index.ts';
 import { checkedFault, type Fault, parseFault } from '../../kernel/index.ts';
+import { EVICTIONS } from '../../memory/index.ts';
 import { doctor } from './doctor/doctor.ts';
 import { type ListOptions, ls } from './ls.ts';
 import { type MountCommandOptions, mount } from './mount.ts';
@@ -34,6 +35,10 @@ const timeOption = () =>
   new Option('--time <mode>', 'how time passes: as on the host, or in jumps while all programs only wait')
     .choices(['real', 'warp'])
     .default('real');
+const evictionOption = () =>
+  new Option('--eviction <mode>', "whether the CPU's caches lose lines on their own, on boards whose devices do not see them")
+    .choices(EVICTIONS)
+    .default('off');
 const straceOption = () => new Option('--strace', 'print each call on the machine, decoded, to standard error');
 const faultOption = () =>
   new Option('--fault <fault>', 'let a service of the kernel fail, as "alloc:nth=3:ENOMEM"; may be given several times').argParser(fault);
@@ -68,10 +73,11 @@ program
   .addOption(boardOption())
   .addOption(seedOption())
   .addOption(timeOption())
+  .addOption(evictionOption())
   .addOption(straceOption())
   .addOption(faultOption())
   .addOption(strictOption())
-  .addOption(connectOption('board', 'seed', 'time', 'strace', 'fault', 'strict'))
+  .addOption(connectOption('board', 'seed', 'time', 'eviction', 'strace', 'fault', 'strict'))
   .argument('<command...>', 'the program and its arguments; put -- before them')
   .passThroughOptions()
   .addHelpText(
@@ -120,6 +126,7 @@ program
   .addOption(boardOption())
   .addOption(seedOption())
   .addOption(timeOption())
+  .addOption(evictionOption())
   .addOption(straceOption())
   .addOption(faultOption())
   .addOption(strictOption())

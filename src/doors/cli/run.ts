@@ -3,6 +3,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { BrokenRules, type Fault, type Finding, formatFault, formatFinding, Leak, type TraceLine } from '../../kernel/index.ts';
 import { type Board, type HostTime, Machine, Pacer } from '../../machine/index.ts';
+import type { Eviction } from '../../memory/index.ts';
 import type { LauncherWelcome } from '../connect/index.ts';
 import { type Addon, PreloadServer, type PreloadServerOptions, SharedMemoryProvider } from '../preload/index.ts';
 import { findBoard } from './boards.ts';
@@ -15,6 +16,8 @@ export interface BootOptions {
   readonly board: string;
   readonly seed: number;
   readonly strace?: boolean;
+  /** `off` when left out. */
+  readonly eviction?: Eviction;
   readonly fault?: readonly Fault[];
   readonly strict?: boolean;
 }
@@ -55,6 +58,7 @@ export function bootFor(addon: Addon, board: Board, options: BootOptions): { rea
     start_ns: now,
     bootTime_s: Math.round(Date.now() / 1000 - now / 1e9),
     memory: (ledger) => new SharedMemoryProvider(addon, ledger),
+    ...(options.eviction === undefined ? {} : { eviction: options.eviction }),
     faults: options.fault ?? [],
     history: options.strict ?? false,
     ...(options.strace === true ? { trace: printTrace } : {}),

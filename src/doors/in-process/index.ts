@@ -3,8 +3,10 @@ export { AsyncCaller, type Caller, type Mode, type Result, SyncCaller, TaskCalle
 export { InProcessMachine, type ProgramOptions } from './machine.ts';
 export {
   type Data,
+  type Datagram,
   type MapOptions,
   type Mapping,
+  type NetlinkName,
   type PollQuestion,
   type Program,
   type ProgramStarter,

@@ -16,7 +16,7 @@ const SKELETON = [
 ];
 
 /** Where the host has a file system of the same kind. Other mounts of the machine hide what the host has there. */
-const SHARED = ['/', '/dev', '/proc', '/sys'];
+export const SHARED: readonly string[] = ['/', '/dev', '/proc', '/sys'];
 
 function isFolderOfHost(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

@@ -70,6 +70,7 @@ export const IO_FDINFO = 58;
 export const IO_REOPEN = 59;
 export const IO_FLUSH = 60;
 export const IO_FACCESS = 61;
+export const IO_SETTLE = 62;
 export const IO_GETDENTS = 70;
 export const IO_RESOLVE = 71;
 export const IO_READLINK = 72;
@@ -77,6 +78,10 @@ export const IO_NAME = 73;
 export const IO_MOUNT = 74;
 export const IO_UMOUNT = 75;
 export const IO_CHDIR = 76;
+export const IO_SOCKET = 80;
+export const IO_SOCKET_CALL = 81;
+export const IO_MESSAGE = 82;
+export const IO_OPEN_MERGED = 83;
 
 /** Which call of a family it is: enum io_splice, io_advise, io_setattr, io_xattr. */
 export const IO_SENDFILE = 0;
@@ -105,6 +110,19 @@ export const IO_RENAME = 3;
 export const IO_LINK_TO = 4;
 export const IO_SYMLINK = 5;
 
+/** Which call on a socket it is: enum io_socket_call, io_message. */
+export const IO_BIND = 0;
+export const IO_CONNECT = 1;
+export const IO_GETSOCKNAME = 2;
+export const IO_GETPEERNAME = 3;
+export const IO_LISTEN = 4;
+export const IO_SETSOCKOPT = 5;
+export const IO_GETSOCKOPT = 6;
+export const IO_SENDTO = 0;
+export const IO_RECVFROM = 1;
+export const IO_SENDMSG = 2;
+export const IO_RECVMSG = 3;
+
 /** Up-calls. */
 export const IO_UP_READ = 1;
 export const IO_UP_WRITE = 2;
@@ -122,9 +140,11 @@ export const IO_UP_WATCH = 30;
 export const IO_UP_RESERVE = 50;
 export const IO_UP_UNMAP = 51;
 export const IO_UP_HOLD = 52;
+export const IO_UP_SEND = 53;
 
 /** Flags of a `struct io_vma`. */
 export const IO_VMA_SHARED = 1;
 export const IO_VMA_MAYWRITE = 2;
 export const IO_VMA_JOINS = 4;
 export const IO_VMA_FSYNC = 8;
+export const IO_VMA_IO = 16;

@@ -8,6 +8,7 @@ import { Client } from './client.ts';
 import { Exhausted, granted, type Resource } from './exhausted.ts';
 import { makeFolder } from './folder.ts';
 import { makeForeignFile } from './foreign-file.ts';
+import { HostMemfds } from './host-memfd.ts';
 import { NativeEpolls } from './native-epolls.ts';
 import { NativeFiles } from './native-files.ts';
 import * as protocol from './protocol.ts';
@@ -45,6 +46,7 @@ export class PreloadServer {
   readonly system: System;
   readonly files: NativeFiles;
   readonly epolls: NativeEpolls;
+  readonly memfds: HostMemfds;
   /** What a descriptor shows as that is open, but none of the machine's: a file of another kind than any call wants. */
   readonly foreignFile: File;
   /** Private to the user: the socket and the list of emulated paths are in it. */
@@ -79,6 +81,7 @@ export class PreloadServer {
       watch: (pipe, set) => addon.epollAdd(this.#events, pipe, 0, KEY_EPOLLS + set),
       unwatch: (pipe) => addon.epollDelete(this.#events, pipe),
     });
+    this.memfds = new HostMemfds(addon, machine.system, machine.ram);
     this.foreignFile = makeForeignFile(this.system);
     this.folder = makeFolder();
     this.page = new SharedPage(addon, this.system, this.folder);
@@ -195,6 +198,8 @@ export class PreloadServer {
     const op = slot.uint(protocol.SLOT_OP);
     if (op === protocol.IO_IDENTIFY) this.#identify(slot);
     else if (op === protocol.IO_NOTE) this.#note(slot);
+    // Before a call is served, everything that has ended is taken note of.
+    else if (op === protocol.IO_SETTLE) slot.answer(0, undefined);
     else this.#call(slot, readRequest(slot));
   }
 

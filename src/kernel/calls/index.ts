@@ -12,7 +12,10 @@ export { DIRENT_HEADER, getdents, getdents64, recordLength } from './listing.ts'
 export { flock } from './locks.ts';
 export { madvise, mremap, msync } from './mapped-memory.ts';
 export { type MapRequest, mmap, mprotect, munmap } from './mapping.ts';
+export { memfdCreate } from './memfd.ts';
+export { recvfrom, recvmsgAt, sendmsgAt, sendto } from './messages.ts';
 export { fstatfs, mount, statfs, umount } from './mounts.ts';
+export { bind, connect, getpeername, getsockname, notForDatagrams, socket } from './networking.ts';
 export { faccess, fdinfo, fdLink, flush, reopen, truncateLinked } from './open-files.ts';
 export {
   chdir,
@@ -34,6 +37,7 @@ export {
   utimensat,
 } from './paths.ts';
 export { kill, sigaction } from './signals.ts';
+export { getsockopt, setsockopt } from './socket-options.ts';
 export { type ReceivedMessage, recvmsg, sendmsg, socketpair } from './sockets.ts';
 export { copyFileRange, sendfile, splice, tee, vmsplice } from './splice.ts';
 export { type IoVector, preadv2, pwritev2, readv, writev } from './vectors.ts';

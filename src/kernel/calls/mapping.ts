@@ -31,9 +31,10 @@ export interface MapRequest {
 
 const TASK_SIZE = 0x7fff_ffff_f000;
 
-/** Whether a 64-bit offset and length stay within 2^64, as file_mmap_ok asks of what is not a regular file. */
-function reachesBeyond(offset: number, length: number): boolean {
-  return offset < 0 && BigInt.asUintN(64, BigInt(offset)) >> 12n > (0xffff_ffff_ffff_ffffn - BigInt(length)) >> 12n;
+/** Whether a 64-bit offset and length leave what file_mmap_ok lets a file have that is not a regular one: 2^64 bytes, or one less. */
+function reachesBeyond(file: File, offset: number, length: number): boolean {
+  const end = file.ops.unsignedOffsets === true ? 2n ** 64n : 2n ** 64n - 1n;
+  return offset < 0 && BigInt.asUintN(64, BigInt(offset)) >> 12n > (end - BigInt(length)) >> 12n;
 }
 
 /** The checks that do_mmap makes before it asks the file, in its order. @returns the mapping to be */
@@ -46,7 +47,7 @@ function checkedVma(file: File, request: MapRequest): Vma {
   const fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
   if (fixed && request.address % PAGE_SIZE !== 0)
     throw new Errno('EINVAL', `address 0x${request.address.toString(16)} is not page aligned`);
-  if (reachesBeyond(offset, length)) throw new Errno('EOVERFLOW', 'offset and length reach beyond 2^64');
+  if (reachesBeyond(file, offset, length)) throw new Errno('EOVERFLOW', 'offset and length reach beyond 2^64');
   const type = flags & MAP_TYPE;
   if (type !== MAP_SHARED && type !== MAP_PRIVATE && type !== MAP_SHARED_VALIDATE) throw new Errno('EINVAL', 'neither shared nor private');
   const shared = type !== MAP_PRIVATE;

@@ -1,7 +1,7 @@
 import { Errno } from '../../abi/index.ts';
 import { O_CLOEXEC, O_NONBLOCK } from '../../abi/uapi/index.ts';
 import type { Kernel } from '../colour.ts';
-import { receiveMessage, sendMessage } from '../socketpair.ts';
+import { openPair, receiveMessage, sendMessage } from '../socketpair.ts';
 import type { Task } from '../task.ts';
 import { held } from './io.ts';
 import { anyFileOf, fileOf } from './lookup.ts';
@@ -19,7 +19,7 @@ export function* socketpair(task: Task, flags: number): Kernel<[number, number]>
     throw error;
   }
   try {
-    const [one, other] = task.system.sockets.pair(flags & O_NONBLOCK);
+    const [one, other] = openPair(task.system, flags & O_NONBLOCK);
     yield* task.files.fill(first, one);
     yield* task.files.fill(second, other);
   } catch (error) {

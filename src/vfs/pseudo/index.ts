@@ -15,6 +15,7 @@ export {
   debugfsX64,
   type Value,
 } from './debugfs-values.ts';
+export { devicesLines, fileSystemLines, miscLines } from './proc-kernel.ts';
 export { type ProcDirectory, procfs } from './procfs.ts';
 export { type ShowRecord, seqOperations, single } from './seq-file.ts';
 export { registerSysctl, type Sysctl } from './sysctl.ts';

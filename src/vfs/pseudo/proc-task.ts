@@ -60,6 +60,8 @@ const text = (owner: Task, show: () => string): FileOperations =>
     }),
   );
 
+const lines = (list: () => Iterable<string>): FileOperations => seqOperations(() => (index) => [...list()][index]);
+
 /** comm_write: threads of the process may name each other. What is too long is cut off. */
 const commOperations = (owner: Task): FileOperations => ({
   ...text(owner, () => `${owner.comm}\n`),
@@ -136,10 +138,16 @@ class TaskFolder extends Directory {
       ['root', new PlaceLink(fs, owner, () => root)],
       [
         'mounts',
-        new TaskFile(
-          fs,
+        file(
           0o444,
-          seqOperations(() => (index) => [...system.vfs.describeMounts()][index]),
+          lines(() => system.vfs.describeMounts()),
+        ),
+      ],
+      [
+        'mountinfo',
+        file(
+          0o444,
+          lines(() => system.vfs.describeMountInfo()),
         ),
       ],
     ];

@@ -3,6 +3,7 @@ import { TaskSys } from './tasks.ts';
 
 export type { Data, Mapping, Vectors } from './base.ts';
 export type { MapOptions } from './memory.ts';
+export type { Datagram, NetlinkName } from './sockets.ts';
 export type { Program, ProgramStarter, Running } from './tasks.ts';
 export type { EpollQuestion, PollQuestion } from './waiting.ts';
 

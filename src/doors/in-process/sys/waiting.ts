@@ -2,7 +2,7 @@ import { epoll_event } from '../../../abi/uapi/index.ts';
 import { calls, type EpollEvent, type Kernel, type PollEntry } from '../../../kernel/index.ts';
 import type { Mode, Result } from '../caller.ts';
 import { same } from './base.ts';
-import { ByteSys } from './bytes.ts';
+import { SocketSys } from './sockets.ts';
 
 export interface PollQuestion {
   readonly fd: number;
@@ -19,7 +19,7 @@ export interface EpollQuestion {
 const EVENTS_AT_A_TIME_MAX = 65536;
 
 /** Waiting for events. */
-export abstract class WaitingSys<M extends Mode> extends ByteSys<M> {
+export abstract class WaitingSys<M extends Mode> extends SocketSys<M> {
   /**
    * poll(2).
    *

@@ -8,12 +8,13 @@ import { generic } from './generic.ts';
 import { openFiles } from './open-files.ts';
 import { paths } from './paths.ts';
 import { poll } from './poll.ts';
+import { sockets } from './sockets.ts';
 import { time } from './time.ts';
 import { tree } from './tree.ts';
 
 export type { Call } from './call.ts';
 
-const readers: Readers = { ...paths, ...bytes, ...control, ...poll, ...epoll, ...generic, ...openFiles, ...time, ...tree };
+const readers: Readers = { ...paths, ...bytes, ...control, ...poll, ...epoll, ...generic, ...openFiles, ...time, ...tree, ...sockets };
 
 /** Reads the request of a slot. */
 export function readRequest(slot: Slot): Call {

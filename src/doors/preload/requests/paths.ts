@@ -1,5 +1,6 @@
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../../../abi/uapi/index.ts';
-import { calls, type Stat } from '../../../kernel/index.ts';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC } from '../../../abi/uapi/index.ts';
+import { calls, type Kernel, type Stat } from '../../../kernel/index.ts';
+import { openMerged } from '../merged-proc.ts';
 import * as protocol from '../protocol.ts';
 import type { Slot } from '../slot.ts';
 import { plain, type Readers } from './call.ts';
@@ -25,6 +26,17 @@ function putStat(slot: Slot, stat: Stat): number {
   return 0;
 }
 
+function* openMergedAt(slot: Slot, path: string, flags: number): Kernel<number> {
+  const { task, client } = slot;
+  const file = yield* openMerged(task, path, flags & ~O_CLOEXEC, client.process.pid);
+  try {
+    return yield* task.files.install(file, (flags & O_CLOEXEC) !== 0);
+  } catch (error) {
+    file.put();
+    throw error;
+  }
+}
+
 /** Files by name, and what is known of files. */
 export const paths: Readers = {
   [protocol.IO_OPEN]: (slot) => {
@@ -36,6 +48,11 @@ export const paths: Readers = {
       args: [AT_FDCWD, path, flags, mode],
       begin: () => calls.openat(slot.task, AT_FDCWD, path, flags, mode),
     };
+  },
+  [protocol.IO_OPEN_MERGED]: (slot) => {
+    const path = pathOf(slot);
+    const flags = slot.argument(0);
+    return { name: 'openat', args: [AT_FDCWD, path, flags, 0], begin: () => openMergedAt(slot, path, flags) };
   },
   [protocol.IO_STAT]: (slot) => {
     const path = pathOf(slot);
