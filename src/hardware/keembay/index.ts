@@ -1,0 +1,11 @@
+/** The FIFOs between the processors of a Keem Bay, and the VPU's firmware behind them. */
+export { type LevelOutput, TimIpcFifo } from './tim-fifo.ts';
+export {
+  echo,
+  type FirmwareScript,
+  idle,
+  type OutgoingMessage,
+  type TakenPacket,
+  VpuFirmware,
+  type VpuFirmwareDescription,
+} from './vpu-firmware.ts';
