@@ -13,6 +13,7 @@ import * as file from '../../src/abi/uapi/file.ts';
 import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
 import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
+import * as keembayIpc from '../../src/abi/uapi/ioctopus-keembay-ipc.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
 import * as memfd from '../../src/abi/uapi/memfd.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
@@ -87,6 +88,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
   [dmaTest, ['ioctopus/dma-test.h']],
+  [keembayIpc, ['ioctopus/keembay-ipc.h']],
   [limits, ['linux/limits.h']],
   [memfd, ['linux/memfd.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],

@@ -9,6 +9,7 @@ export * from './file.ts';
 export * from './filter.ts';
 export * from './fs.ts';
 export * from './ioctopus-dma-test.ts';
+export * from './ioctopus-keembay-ipc.ts';
 export * from './limits.ts';
 export * from './memfd.ts';
 export * from './mman.ts';

@@ -49,7 +49,9 @@ const RETRY_NS = 10_000;
 export const echo: FirmwareScript = {
   pop_ns: 1000,
   free_ns: () => 10_000,
-  received: (packet, firmware) => firmware.post(packet),
+  received: (packet, firmware) => {
+    if (packet.slot !== undefined) firmware.post(packet);
+  },
 };
 
 /** Does nothing by itself: a test calls {@link VpuFirmware.pop} and its like. */

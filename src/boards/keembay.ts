@@ -1,0 +1,142 @@
+import { addCmaHeap, addSystemHeap } from '../dma-buf/index.ts';
+import {
+  addKeembayIpcNode,
+  FreeNotice,
+  type FreeNotify,
+  KEEMBAY_IPC_DEFECTS,
+  KeembayIpc,
+  type KeembayIpcDescription,
+  type PayloadLifetime,
+  Payloads,
+} from '../drivers/keembay-ipc/index.ts';
+import { echo, type FirmwareScript, TimIpcFifo, VpuFirmware } from '../hardware/keembay/index.ts';
+import { irqs, WiredController } from '../irq/index.ts';
+import type { Defect, Kernel } from '../kernel/index.ts';
+import type { Board, Machine } from '../machine/index.ts';
+import { DmaDevice } from '../memory/index.ts';
+
+/** What can be chosen. What is left out is as the driver that was reviewed in 2020 has it. */
+export interface KeembayOptions extends Pick<KeembayIpcDescription, 'design' | 'busyPolicy' | 'txWork_ns' | 'tasklet_ns' | 'makePool'> {
+  /** Defects of the real driver; all of them when left out. */
+  readonly defects?: readonly Defect[];
+  /** What the firmware does by itself: {@link echo} when left out. */
+  readonly firmware?: FirmwareScript;
+  readonly freeNotify?: FreeNotify;
+  readonly payloadLifetime?: PayloadLifetime;
+  readonly closeOnRelease?: boolean;
+  /** Of each packet region, in bytes; 64 KiB when left out. */
+  readonly regionSize?: number;
+  /** What is added to an address of the CPU to get the VPU's; 0 when left out. */
+  readonly vpuOffset?: number;
+  /** Whether the device tree has the FIFO's registers. */
+  readonly hasFifos?: boolean;
+}
+
+/** What is on a board that has been booted. */
+export interface KeembayParts {
+  readonly ipc: KeembayIpc;
+  readonly firmware: VpuFirmware;
+  readonly cpuFifo: TimIpcFifo;
+  readonly vpuFifo: TimIpcFifo;
+  /** Takes the driver away, as rmmod. Once. */
+  readonly remove: () => Kernel<void>;
+}
+
+export interface KeembayBoard extends Board {
+  /** Of the machine that was booted last. */
+  readonly parts: KeembayParts;
+}
+
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
+/** 3.3 of docs/reference/keembay-ipc.md. */
+const LOCAL = 0x84000000;
+const PAYLOADS = 0x90000000;
+const CPU_FIFO = 0x203300f0;
+const VPU_FIFO = 0x208200f0;
+/** Inputs of the GIC: SPIs begin at 32. */
+const SPI = 32;
+const CPU_FIFO_INPUT = SPI + 12;
+/** Of no real board: firmware that tells of frees would need a line of its own. */
+const FREE_INPUT = SPI + 200;
+/** States of the VPU: 14.1. */
+const READY = 2;
+const ERROR = 3;
+
+function setUp({ system, ram }: Machine, options: KeembayOptions): KeembayParts {
+  for (const defect of options.defects ?? KEEMBAY_IPC_DEFECTS) system.findings.recreate(defect);
+  addSystemHeap(system, ram);
+  addCmaHeap(system, ram.region('payload'));
+  const all = irqs(system);
+  const gic = new WiredController(all, { name: 'GICv3', lines: 256, waitsForEnd: true });
+  const offset = options.vpuOffset ?? 0;
+  const ranges = offset === 0 ? {} : { ranges: [{ bus: offset, cpu: 0, size: 2 ** 40 }] };
+  const device = new DmaDevice(system, { name: 'vpu', maskBits: 32, ...ranges });
+  const cpuFifo = new TimIpcFifo(gic.line(CPU_FIFO_INPUT));
+  const changed = () => firmware.fifoChanged();
+  const vpuFifo = new TimIpcFifo({ raise: changed, lower: changed });
+  const firmware: VpuFirmware = new VpuFirmware({ system, device, vpuFifo, cpuFifo });
+  const ipc = new KeembayIpc({
+    ...options,
+    system,
+    device,
+    regions: { local: ram.region('ipc-local'), remote: ram.region('ipc-remote') },
+    fifos: options.hasFifos === false ? undefined : { cpu: cpuFifo, vpu: vpuFifo },
+    irqs: all,
+    irq: gic.irq(CPU_FIFO_INPUT),
+  });
+  firmware.learnRegions(ipc.local, ipc.remote);
+  firmware.script = options.firmware ?? echo;
+  firmware.onReset = () => ipc.vpuWasReset();
+  const freeNotify = options.freeNotify ?? { by: 'none' };
+  if (freeNotify.by === 'irq') firmware.onFree = () => gic.line(FREE_INPUT).pulse();
+  const freeNotice = new FreeNotice(system, all, gic.irq(FREE_INPUT), freeNotify);
+  const payloads = new Payloads(device, ipc.local, options.payloadLifetime ?? 'eager');
+  ipc.searched = () => payloads.sweep();
+  const removeNode = addKeembayIpcNode({
+    ipc,
+    payloads,
+    freeNotice,
+    fifoAddresses: { cpu: CPU_FIFO, vpu: VPU_FIFO },
+    highWater: () => ({ cpu: cpuFifo.highWater, vpu: vpuFifo.highWater }),
+    vpuState: () => (firmware.isRunning ? READY : ERROR),
+    ...(options.closeOnRelease === undefined ? {} : { closeOnRelease: options.closeOnRelease }),
+  });
+  let isRemoved = false;
+  function* remove(): Kernel<void> {
+    if (isRemoved) return;
+    isRemoved = true;
+    removeNode();
+    yield* ipc.remove();
+    firmware.crash();
+    yield* freeNotice.release();
+    yield* payloads.endAll();
+  }
+  return { ipc, firmware, cpuFifo, vpuFifo, remove };
+}
+
+/** A board with Intel's Keem Bay: Linux on Arm cores, and a VPU to which it talks by /dev/keembay-ipc. */
+export function keembay(options: KeembayOptions = {}): KeembayBoard {
+  const size = options.regionSize ?? 64 * KIB;
+  let parts: KeembayParts | undefined;
+  return {
+    name: 'keembay',
+    description: 'an Intel Keem Bay: /dev/keembay-ipc to the firmware of its VPU, which sends back what it gets',
+    architecture: 'arm64',
+    cpus: 4,
+    regions: [
+      { name: 'ipc-local', base: LOCAL, size },
+      { name: 'ipc-remote', base: LOCAL + Math.max(size, 64 * KIB), size },
+      { name: 'payload', base: PAYLOADS, size: 16 * MIB },
+    ],
+    get parts() {
+      if (parts === undefined) throw new Error('no machine with this board was booted');
+      return parts;
+    },
+    setUp(machine) {
+      const made = setUp(machine, options);
+      parts = made;
+      machine.onShutdown(() => machine.system.scheduler.spawn('rmmod keembay-ipc', undefined, made.remove()));
+    },
+  };
+}

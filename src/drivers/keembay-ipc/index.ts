@@ -1,0 +1,11 @@
+/** drivers/soc/intel/keembay-ipc.c as it was reviewed, and a node for it, which the real one does not have: docs/reference/keembay-ipc.md. */
+export type { Channel, Message } from './channel.ts';
+export * from './defects.ts';
+export { FreeNotice, type FreeNotify } from './free-notice.ts';
+export { IpcRegion } from './ipc-region.ts';
+export { KeembayIpc, type KeembayIpcDescription, RECV_FOREVER } from './keembay-ipc.ts';
+export { addKeembayIpcNode, type KeembayIpcNodeDescription } from './node.ts';
+export { type PacketAllocator, ScannedPool, type ScanStatistics } from './packet-pool.ts';
+export { type PayloadLifetime, Payloads } from './payloads.ts';
+export { IpcStatistics } from './statistics.ts';
+export type { BusyPolicy, IpcDesign } from './transmit.ts';

@@ -1,0 +1,58 @@
+import { PACKET_ALLOCATED, PACKET_FREE, PACKET_SIZE, setStatus, statusOf } from '../../ports/keembay/index.ts';
+import type { IpcRegion } from './ipc-region.ts';
+
+/** How packets are found for messages. */
+export interface PacketAllocator {
+  /** @returns its number; undefined when none is free */
+  allocate(): number | undefined;
+  /** The message was not sent after all. */
+  release(slot: number): void;
+}
+
+/** What a search has cost. */
+export interface ScanStatistics {
+  steps: number;
+  stepsMax: number;
+}
+
+/**
+ * The pool of packets of the CPU, as the real driver has it: whether one is free says its status, which the VPU writes. Section 6 of
+ * docs/reference/keembay-ipc.md.
+ */
+export class ScannedPool implements PacketAllocator {
+  readonly #region: IpcRegion;
+  readonly #statistics: ScanStatistics;
+  /** Where the next search begins. */
+  cursor = 0;
+
+  constructor(region: IpcRegion, statistics: ScanStatistics) {
+    this.#region = region;
+    this.#statistics = statistics;
+  }
+
+  allocate(): number | undefined {
+    const { memory, slots, record } = this.#region;
+    const bytes = memory.bytes();
+    for (let step = 1; step <= slots; step++) {
+      const slot = this.cursor;
+      this.cursor = slot + 1 === slots ? 0 : slot + 1;
+      if (statusOf(bytes, slot * PACKET_SIZE) !== PACKET_FREE) continue;
+      setStatus(bytes, slot * PACKET_SIZE, PACKET_ALLOCATED);
+      record.taken(slot);
+      this.#count(step);
+      return slot;
+    }
+    this.#count(slots);
+    return undefined;
+  }
+
+  release(slot: number): void {
+    this.#region.record.freed(slot, 'cpu', false);
+    setStatus(this.#region.memory.bytes(), slot * PACKET_SIZE, PACKET_FREE);
+  }
+
+  #count(steps: number): void {
+    this.#statistics.steps += steps;
+    this.#statistics.stepsMax = Math.max(this.#statistics.stepsMax, steps);
+  }
+}

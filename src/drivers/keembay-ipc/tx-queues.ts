@@ -1,0 +1,54 @@
+import type { ErrnoName } from '../../abi/index.ts';
+import { WaitQueue } from '../../kernel/index.ts';
+import { KMB_IPC_NUM_HS_CHANNELS } from '../../ports/keembay/index.ts';
+
+/** A message on its way to the FIFO: `struct tx_data`. Its sender waits until it has a result. */
+export class TxElement {
+  readonly channel: number;
+  readonly dstNode: number;
+  readonly vpuAddr: number;
+  readonly size: number;
+  readonly done = new WaitQueue('the message to be sent');
+  result: 'sent' | ErrnoName | undefined;
+  /** Its sender has gone, and taken its memory along. */
+  isFreed = false;
+
+  constructor(channel: number, dstNode: number, vpuAddr: number, size: number) {
+    this.channel = channel;
+    this.dstNode = dstNode;
+    this.vpuAddr = vpuAddr;
+    this.size = size;
+  }
+}
+
+/** One queue for each HS channel, and one for all others, emptied in turn. Section 7 of docs/reference/keembay-ipc.md. */
+export class TxQueues {
+  readonly #queues: TxElement[][] = Array.from({ length: KMB_IPC_NUM_HS_CHANNELS + 1 }, () => []);
+  #next = 0;
+
+  add(element: TxElement): void {
+    this.#queueOf(element).push(element);
+  }
+
+  /** @returns false when it is not queued any more */
+  withdraw(element: TxElement): boolean {
+    const queue = this.#queueOf(element);
+    const at = queue.indexOf(element);
+    if (at >= 0) queue.splice(at, 1);
+    return at >= 0;
+  }
+
+  /** The first of the next queue that has one. */
+  take(): TxElement | undefined {
+    for (let tries = 0; tries < this.#queues.length; tries++) {
+      const element = this.#queues[this.#next]?.shift();
+      this.#next = (this.#next + 1) % this.#queues.length;
+      if (element !== undefined) return element;
+    }
+    return undefined;
+  }
+
+  #queueOf({ channel }: TxElement): TxElement[] {
+    return this.#queues[Math.min(channel, KMB_IPC_NUM_HS_CHANNELS)] as TxElement[];
+  }
+}
