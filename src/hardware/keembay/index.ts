@@ -1,4 +1,6 @@
 /** The FIFOs between the processors of a Keem Bay, and the VPU's firmware behind them. */
+
+export { type BootScript, goodBoot, TrustedApplication } from './secure-monitor.ts';
 export { type LevelOutput, TimIpcFifo } from './tim-fifo.ts';
 export {
   echo,
@@ -9,3 +11,4 @@ export {
   VpuFirmware,
   type VpuFirmwareDescription,
 } from './vpu-firmware.ts';
+export { VpuWatchdog } from './watchdog.ts';

@@ -3,3 +3,4 @@ export * from './fifo.ts';
 export * from './packet.ts';
 export { type PacketEvent, type PacketOwner, PacketRecord, type SlotRecord } from './packet-record.ts';
 export { type SharedRegion, slotAt } from './shared-region.ts';
+export * from './vpu.ts';
