@@ -4,6 +4,7 @@ import { boards } from '../../boards/index.ts';
 import { checkedFault, type Fault, parseFault } from '../../kernel/index.ts';
 import { EVICTIONS } from '../../memory/index.ts';
 import { doctor } from './doctor/doctor.ts';
+import { type ExperimentOptions, listExperiments, runExperiment } from './experiment.ts';
 import { type ListOptions, ls } from './ls.ts';
 import { type MountCommandOptions, mount } from './mount.ts';
 import { Refusal } from './program.ts';
@@ -172,6 +173,19 @@ program
   .action(() => {
     for (const [name, make] of Object.entries(boards)) console.log(`${name}\t${make().description}`);
   });
+
+const experiment = program.command('experiment').summary('compare designs').description('run one script over several variants of a design');
+experiment
+  .command('list')
+  .description('list the experiments that there are')
+  .action(() => listExperiments());
+experiment
+  .command('run')
+  .description('run an experiment and print its table')
+  .addOption(seedOption())
+  .addOption(new Option('--json', 'print JSON instead'))
+  .argument('<name>', 'one that "ioctopus experiment list" lists')
+  .action((name: string, options: ExperimentOptions) => runExperiment(name, options));
 
 program
   .command('doctor')

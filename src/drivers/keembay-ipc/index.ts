@@ -2,6 +2,7 @@
 export type { Channel, Message } from './channel.ts';
 export * from './defects.ts';
 export { FreeNotice, type FreeNotify } from './free-notice.ts';
+export { ReplyBoundPool, SweptPool } from './gen-pool.ts';
 export { IpcRegion } from './ipc-region.ts';
 export { KeembayIpc, type KeembayIpcDescription, RECV_FOREVER } from './keembay-ipc.ts';
 export { addKeembayIpcNode, type KeembayIpcNodeDescription } from './node.ts';

@@ -39,7 +39,7 @@ export interface KeembayIpcDescription {
   /** How long the receive tasklet waits for its turn; 0 when left out. */
   readonly tasklet_ns?: number;
   /** How packets are found; the scan of the real driver when left out. */
-  readonly makePool?: (region: IpcRegion, statistics: IpcStatistics) => PacketAllocator;
+  readonly makePool?: (region: IpcRegion, system: System) => PacketAllocator;
 }
 
 /** What `timeout` of a receive means for ever. */
@@ -88,13 +88,14 @@ export class KeembayIpc {
     }
     this.local.memory.bytes().fill(0);
     this.vpuFifo = fifos?.vpu;
+    const pool: PacketAllocator = description.makePool?.(this.local, system) ?? new ScannedPool(this.local, this.statistics.scan);
     this.#transmitter = new Transmitter({
       system,
       design,
       busyPolicy: description.busyPolicy ?? (design === 'A' ? 'fail-fast' : 'leak-on-busy'),
       work_ns: description.txWork_ns ?? 0,
       region: this.local,
-      pool: description.makePool?.(this.local, this.statistics) ?? new ScannedPool(this.local, this.statistics.scan),
+      pool,
       fifo: fifos?.vpu,
       statistics: this.statistics,
       searched: () => this.searched(),
@@ -102,7 +103,8 @@ export class KeembayIpc {
     if (fifos === undefined) return;
     const { irqs, irq, tasklet_ns = 0 } = description;
     const { channels, statistics, remote: region } = this;
-    this.#receiver = new Receiver({ system, irqs, irq, design, tasklet_ns, fifo: fifos.cpu, region, channels, statistics });
+    const received = (channel: number) => pool.received?.(channel);
+    this.#receiver = new Receiver({ received, system, irqs, irq, design, tasklet_ns, fifo: fifos.cpu, region, channels, statistics });
   }
 
   get isBound(): boolean {

@@ -4,9 +4,11 @@ import type { IpcRegion } from './ipc-region.ts';
 /** How packets are found for messages. */
 export interface PacketAllocator {
   /** @returns its number; undefined when none is free */
-  allocate(): number | undefined;
+  allocate(channel: number): number | undefined;
   /** The message was not sent after all. */
   release(slot: number): void;
+  /** A message came on a channel, which may be the reply to one that was sent. */
+  received?(channel: number): void;
 }
 
 /** What a search has cost. */

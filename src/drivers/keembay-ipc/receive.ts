@@ -38,6 +38,8 @@ export interface ReceiverDescription {
   readonly region: IpcRegion;
   readonly channels: ChannelTable;
   readonly statistics: IpcStatistics;
+  /** Told of each message that came to a channel. */
+  readonly received: (channel: number) => void;
 }
 
 /** Takes words from the CPU's FIFO and gives their messages to channels: section 9 of docs/reference/keembay-ipc.md. */
@@ -157,6 +159,7 @@ export class Receiver {
     }
     channel.receive({ vpuAddr: packet.dataAddr, size: packet.dataSize });
     statistics.rxOk++;
+    this.#description.received(id);
   }
 
   #warn(text: string): void {

@@ -93,7 +93,7 @@ export class Transmitter {
 
   *#send(element: TxElement): Kernel<void> {
     const { pool, region, statistics, searched } = this.#description;
-    const slot = pool.allocate();
+    const slot = pool.allocate(element.channel);
     yield* searched();
     if (slot === undefined) {
       statistics.txNoPacket++;

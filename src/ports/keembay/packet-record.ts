@@ -34,15 +34,19 @@ export class PacketRecord {
   silentFrees = 0;
   allocated = 0;
   allocatedMax = 0;
+  /** Packets that were taken for a message while the other side still had them. */
+  earlyReuses = 0;
   /** How long frees stayed unseen: element i counts those below 10^i µs. */
   readonly discoveryLatency: number[] = new Array(LATENCY_CLASSES).fill(0);
   /** Told of each event; without it none is made. */
   onEvent: ((event: PacketEvent) => void) | undefined;
   readonly #now: () => number;
+  readonly #idle: PacketOwner;
 
   /** @param idle who has the packets that are free: the one that sends them */
   constructor(count: number, idle: PacketOwner, now: () => number) {
     this.#now = now;
+    this.#idle = idle;
     this.slots = Array.from({ length: count }, () => ({ owner: idle, generation: 0, since_ns: now(), isUndiscovered: false }));
   }
 
@@ -55,7 +59,12 @@ export class PacketRecord {
       const index = latency_us < 1 ? 0 : Math.min(LATENCY_CLASSES - 1, Math.floor(Math.log10(latency_us)) + 1);
       this.discoveryLatency[index] = (this.discoveryLatency[index] as number) + 1;
       this.#tell('discover', slot);
+    } else if (record.owner !== this.#idle) {
+      this.earlyReuses++;
+      this.allocated--;
+      this.#tell('reuse', slot);
     }
+    record.owner = this.#idle;
     record.generation++;
     record.since_ns = this.#now();
     this.allocated++;
