@@ -1,5 +1,5 @@
 // How long calls take in process, of what users import.
-import { boot } from 'ioctopus';
+import { boot, keembay } from 'ioctopus';
 import { DmaDevice, NonCoherentCaches } from 'ioctopus/driver';
 import * as uapi from 'ioctopus/uapi';
 import { Volume } from 'memfs';
@@ -9,6 +9,11 @@ const { sys } = boot();
 const heap = sys.open('/dev/dma_heap/system', uapi.O_RDWR);
 const allocate = () => sys.ioctl(heap, uapi.DMA_HEAP_IOCTL_ALLOC, { len: 4096, fd: 0, fd_flags: uapi.O_RDWR, heap_flags: 0 }).fd;
 const buffer = allocate();
+
+const vpu = boot(keembay()).sys;
+const link = vpu.open('/dev/keembay-ipc', uapi.O_RDWR);
+for (const request of [uapi.KEEMBAY_IPC_OPEN_CHANNEL, uapi.KEEMBAY_IPC_BIND]) vpu.ioctl(link, request, { chan_id: 20, node_id: 1 });
+const message = new Uint8Array(8);
 
 const volume = Volume.fromJSON({ '/file': 'x'.repeat(4096) });
 const file = volume.openSync('/file', 'r');
@@ -38,6 +43,12 @@ await answerRounds({
   },
   open() {
     for (let i = 0; i < CALLS; i++) sys.close(sys.open('/dev/dma_heap/system', uapi.O_RDWR));
+  },
+  message() {
+    for (let i = 0; i < CALLS; i++) {
+      vpu.write(link, message);
+      vpu.read(link, 8);
+    }
   },
   alloc() {
     for (let i = 0; i < CALLS; i++) sys.close(allocate());
