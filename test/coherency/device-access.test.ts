@@ -103,7 +103,7 @@ function withBuffer<T>(
     size: PAGE_SIZE,
     flags: O_RDWR,
     private: undefined,
-    memory,
+    shows: [memory],
     ops: {
       mapDmaBuf: (attachment, direction) => attachment.device.mapSg([{ memory, offset: 0, length: PAGE_SIZE, address }], direction),
       unmapDmaBuf: (attachment, mapping, direction) => attachment.device.unmapSg(mapping, direction),
@@ -138,6 +138,7 @@ describe('dma_buf_begin_access and dma_buf_end_access', () => {
       endAccess(machine.system, attachment, table, 'to-device');
     });
     expect(brokenRules(machine)).toEqual(['coherency-stale-read']);
+    expect(texts(machine)).toEqual([expect.stringContaining('of dma-buf 1 (test), 4096 bytes was written by the CPU after')]);
   });
 
   on('(d) an error of the exporter is the answer each time, and a warning once', ({ machine }) => {
