@@ -1,13 +1,9 @@
-// How long calls take in process, of what users import. A program such as native/round.h describes, in plain JavaScript: what
-// translates TypeScript on the fly slows the measured code.
-import { createInterface } from 'node:readline';
+// How long calls take in process, of what users import.
 import { boot } from 'ioctopus';
 import { DmaDevice, NonCoherentCaches } from 'ioctopus/driver';
 import * as uapi from 'ioctopus/uapi';
 import { Volume } from 'memfs';
-
-/** Calls in one sample: the clock costs as much as a call. */
-const CALLS = 50;
+import { answerRounds, CALLS } from './rounds.mjs';
 
 const { sys } = boot();
 const heap = sys.open('/dev/dma_heap/system', uapi.O_RDWR);
@@ -30,20 +26,7 @@ const written = { memory, offset: 0, length: WRITTEN };
 const copies = [new Uint8Array(PICTURE), new Uint8Array(PICTURE)];
 let round = 0;
 
-/** What is not of the call is done before, and not measured. */
-const prepared = {
-  writeBack: {
-    prepare: () => memory.bytes().fill(++round, 0, WRITTEN),
-    work: () => caches.syncForDevice(camera, picture, 'to-device'),
-  },
-  invalidate: {
-    prepare: () => caches.deviceWrite(camera, written, new Uint8Array(WRITTEN).fill(++round)),
-    work: () => caches.syncForCpu(camera, picture, 'from-device'),
-  },
-  copy: { prepare() {}, work: () => copies[0].set(copies[1]) },
-};
-
-const works = {
+await answerRounds({
   sync() {
     for (let i = 0; i < CALLS; i++) {
       const flags = uapi.DMA_BUF_SYNC_RW | (i % 2 === 0 ? uapi.DMA_BUF_SYNC_START : uapi.DMA_BUF_SYNC_END);
@@ -59,25 +42,13 @@ const works = {
   alloc() {
     for (let i = 0; i < CALLS; i++) sys.close(allocate());
   },
-};
-
-/** @returns quantiles of the time of a call in nanoseconds */
-function measure({ prepare, work, calls }, samples) {
-  const took = new Float64Array(samples);
-  for (let i = 0; i < samples; i++) {
-    prepare();
-    const began = process.hrtime.bigint();
-    work();
-    took[i] = Number(process.hrtime.bigint() - began) / calls;
-  }
-  took.sort();
-  const at = (share) => took[Math.floor(share * (samples - 1))];
-  return { median: at(0.5), p10: at(0.1), p90: at(0.9) };
-}
-
-const workOf = (name) => (name in prepared ? { ...prepared[name], calls: 1 } : { prepare() {}, work: works[name], calls: CALLS });
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const [name, samples] = line.split(' ');
-  console.log(JSON.stringify(measure(workOf(name), Number(samples))));
-}
+  writeBack: {
+    prepare: () => memory.bytes().fill(++round, 0, WRITTEN),
+    work: () => caches.syncForDevice(camera, picture, 'to-device'),
+  },
+  invalidate: {
+    prepare: () => caches.deviceWrite(camera, written, new Uint8Array(WRITTEN).fill(++round)),
+    work: () => caches.syncForCpu(camera, picture, 'from-device'),
+  },
+  copy: { prepare() {}, work: () => copies[0].set(copies[1]) },
+});

@@ -22,6 +22,7 @@ export const heading = columns('call', 'time', 'compared with', 'ratio (p10–p9
 export function formatRow(row: Row): string {
   const { name, baseline = '', target, measured } = row;
   if (typeof measured === 'string') return columns(name, '', baseline, '', '', `not run: ${measured}`);
+  if ('bytes' in measured) return columns(name, `${Math.round(measured.bytes)} bytes`);
   return columns(
     name,
     microseconds(measured.call_ns.median),

@@ -1,6 +1,6 @@
 import { type Quantiles, quantiles } from './statistics.ts';
 
-/** What a row says about the time that one call takes. */
+/** What a row says about the time that one call takes, or about the room that a thing takes. */
 export interface Row {
   readonly name: string;
   /** What the call is compared with. */
@@ -8,7 +8,11 @@ export interface Row {
   /** The ratio must be below; a row without one only informs. */
   readonly target?: number;
   /** A string says why it was not run. */
-  readonly measured: Measured | string;
+  readonly measured: Measured | Size | string;
+}
+
+export interface Size {
+  readonly bytes: number;
 }
 
 export interface Measured {
@@ -23,7 +27,7 @@ export type Verdict = 'met' | 'missed' | 'not run' | 'no target';
 
 export function verdictOf({ target, measured }: Row): Verdict {
   if (typeof measured === 'string') return 'not run';
-  if (target === undefined || measured.ratio === undefined) return 'no target';
+  if (target === undefined || 'bytes' in measured || measured.ratio === undefined) return 'no target';
   return measured.ratio.median < target ? 'met' : 'missed';
 }
 

@@ -31,9 +31,10 @@ import {
 import type { DmaDirection } from '../memory/index.ts';
 import type { DmaBuf, PollSlot } from './dma-buf.ts';
 import type { DmaFence } from './dma-fence.ts';
-import { unwrapFence } from './dma-fence-array.ts';
-import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage, usageToWaitFor } from './dma-resv.ts';
-import { createSyncFile, fenceOfDescriptor } from './sync-file.ts';
+import { getStubFence } from './dma-fence-stub.ts';
+import { unwrapFence } from './dma-fence-unwrap.ts';
+import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage, usageToWaitFor } from './dma-resv-usage.ts';
+import { answerWithSyncFile, createSyncFile, fenceOfDescriptor } from './sync-file.ts';
 
 type BufferFile = File<DmaBuf<any>>;
 
@@ -42,7 +43,9 @@ const DIRECTIONS: readonly (DmaDirection | undefined)[] = [undefined, 'from-devi
 
 /** The file of a dma-buf: no read, no write, and no request looks at how it was opened. */
 export const dmaBufOperations: FileOperations<DmaBuf<any>> = {
-  release: (file) => file.private.release(),
+  release: (file) => file.private.leaveList(),
+
+  dentryRelease: (file) => file.private.release(),
 
   llseek(file, offset, whence) {
     if ((whence !== SEEK_SET && whence !== SEEK_END) || offset !== 0)
@@ -77,6 +80,7 @@ export const dmaBufOperations: FileOperations<DmaBuf<any>> = {
 function* setName(file: BufferFile, address: number, task: Task): Kernel<number> {
   const bytes = yield* copyStringFromUser(task.memory, address, DMA_BUF_NAME_LEN);
   if (bytes === undefined) throw new Errno('EINVAL', `a name has at most ${DMA_BUF_NAME_LEN - 1} bytes`);
+  task.system.kmalloc('the name of a dma-buf');
   file.private.name = String.fromCharCode(...bytes);
   return 0;
 }
@@ -92,30 +96,32 @@ function* exportSyncFile(file: BufferFile, address: number, task: Task): Kernel<
   const argument = yield* takeStruct(task.memory, dma_buf_export_sync_file, address);
   const usage = usageToWaitFor(wantsWrite(argument.value.flags));
   const fd = yield* task.files.reserve(true);
-  const fence = file.private.resv.getSingleton(usage);
-  const syncFile = createSyncFile(task.system, fence);
-  fence.put();
-  try {
-    yield* argument.giveBack({ fd });
-  } catch (error) {
-    syncFile.put();
-    yield* task.files.cancel(fd);
-    throw error;
-  }
-  yield* task.files.fill(fd, syncFile);
-  return 0;
+  return yield* answerWithSyncFile(task, fd, argument, { fd }, () => {
+    const fence = file.private.resv.getSingleton(usage) ?? getStubFence(task.system);
+    try {
+      return createSyncFile(task.system, fence);
+    } finally {
+      fence.put();
+    }
+  });
 }
 
 function* importSyncFile(file: BufferFile, { flags, fd }: { flags: number; fd: number }, task: Task): Kernel<number> {
   const usage = wantsWrite(flags) ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ;
   const fence = yield* fenceOfDescriptor(fd, task, 'EINVAL');
   const { resv } = file.private;
-  yield* resv.lock.lock();
-  const fences = unwrapFence(fence);
-  resv.reserveFences(fences.length);
-  for (const single of fences) resv.addFence(single, usage);
-  resv.unlock();
-  fence.put();
+  try {
+    yield* resv.lock.lock();
+    try {
+      const fences = unwrapFence(fence);
+      resv.reserveFences(fences.length);
+      for (const single of fences) resv.addFence(single, usage);
+    } finally {
+      resv.unlock();
+    }
+  } finally {
+    fence.put();
+  }
   return 0;
 }
 
@@ -143,7 +149,7 @@ function isReady(dmabuf: DmaBuf<any>, slot: PollSlot, event: number, usage: DmaR
     fence.put();
     dmabuf.put();
   };
-  for (const fence of dmabuf.resv.fences(usage)) {
+  for (const { fence } of dmabuf.resv.entries(usage)) {
     if (!fence.addCallback(callback)) continue;
     slot.callback = callback;
     // Another fence may take its slot meanwhile.

@@ -1,5 +1,6 @@
 import type { Kernel, System } from '../kernel/index.ts';
-import { allocateFenceContexts, DmaFence, type DmaFenceOps, isLater, makeSignaledFence } from './dma-fence.ts';
+import { DmaFence, type DmaFenceOps } from './dma-fence.ts';
+import { allocateFenceContexts } from './dma-fence-stub.ts';
 
 const arrayOps: DmaFenceOps = {
   driverName: () => 'dma_fence_array',
@@ -14,85 +15,99 @@ const arrayOps: DmaFenceOps = {
   },
 };
 
+/** When an array signals: with the last of its members, or with the first. */
+export type DmaFenceArrayKind = 'all' | 'any';
+
 /**
- * A fence that signals when all of its members have, as `struct dma_fence_array`. Owns a reference to each.
+ * A fence that signals when all of its members have, or any, as `struct dma_fence_array`. Owns a reference to each.
  *
- * Its error is the first of its members', but only if somebody asked for its signal before it had signalled.
+ * Its error is the first that its members had when it signalled, but only if somebody asked for its signal before.
  */
 export class DmaFenceArray extends DmaFence {
   readonly fences: readonly DmaFence[];
-  /** Members that have not been seen to signal since the array was armed. */
+  /** Signals to come before its own; below 0 when more came than were needed. */
   #pending: number;
-  #isArmed = false;
+  /** Set when it is about to signal: from then on the errors of members do not count. */
+  #isDecided = false;
 
-  /** @param fences whose references become the array's; at least one, and no array among them */
-  constructor(system: System, fences: readonly DmaFence[]) {
+  /**
+   * dma_fence_array_create.
+   *
+   * @param fences whose references become the array's; at least one, and no array or chain among them
+   * @throws Errno ENOMEM; the references stay the caller's then
+   */
+  constructor(system: System, fences: readonly DmaFence[], kind: DmaFenceArrayKind = 'all') {
+    system.kmalloc('struct dma_fence_array');
     super(system, { ops: arrayOps, context: allocateFenceContexts(system), seqno: 1 });
     this.fences = fences;
-    this.#pending = fences.length;
-    if (fences.length === 0) system.findings.report('fence-array-misused', `${this.describe()} has no members`);
+    this.#pending = kind === 'any' ? 1 : fences.length;
+    if (fences.length === 0) system.findings.report('fence-array-misused', `${this.describe()} has no members`, this);
     for (const member of fences) {
-      if (member instanceof DmaFenceArray)
-        system.findings.report('fence-array-misused', `${this.describe()} was made of ${member.describe()}`);
+      if (member.isContainer)
+        system.findings.report('fence-array-misused', `${this.describe()} was made of ${member.describe()}`, this, member);
     }
   }
 
-  /** Hooks every member. @returns false when all have signalled already */
+  override get isContainer(): boolean {
+    return true;
+  }
+
+  /** Hooks every member. @returns false when enough have signalled already */
   arm(): boolean {
-    this.#isArmed = true;
     for (const member of this.fences) {
       // A member keeps the array alive until it signals.
       this.get();
       if (!member.addCallback((signaled) => this.#memberSignaled(signaled))) {
         this.#takeError(member);
         this.put();
-        if (--this.#pending === 0) return false;
+        if (--this.#pending === 0) {
+          this.#isDecided = true;
+          return false;
+        }
       }
     }
     return true;
   }
 
-  /** Whether all members have signalled: asks each, until the array is armed and they tell. */
+  /** Whether enough members have signalled: asks each, until the array is armed and they tell. */
   look(): boolean {
-    return this.#isArmed ? this.#pending === 0 : this.fences.filter((member) => member.isSignaled).length === this.fences.length;
+    let pending = this.#pending;
+    if (!this.isArmed) for (const member of this.fences) if (pending > 0 && member.isSignaled) pending--;
+    if (pending > 0) return false;
+    this.#isDecided = true;
+    return true;
   }
 
   #memberSignaled(member: DmaFence): void {
     this.#takeError(member);
     // Signalling waits until the member's own callbacks are through, as the kernel does it from deferred work.
-    if (--this.#pending > 0) this.put();
-    else this.system.scheduler.spawn(`signal of ${this.describe()}`, undefined, this.#signalAndPut());
+    if (--this.#pending === 0) this.system.scheduler.spawn('signal of an array of fences', undefined, this.#signalAndPut());
+    else this.put();
   }
 
   *#signalAndPut(): Kernel<void> {
+    this.#isDecided = true;
     this.signal();
     this.put();
   }
 
   #takeError(member: DmaFence): void {
-    if (this.error === 0) this.error = member.error;
+    if (!this.#isDecided && this.error === 0) this.error = member.error;
   }
 }
 
-/** The single fences inside a fence: the members of an array, else itself. Signalled ones too. */
-export function unwrapFence(fence: DmaFence): readonly DmaFence[] {
-  return fence instanceof DmaFenceArray ? fence.fences : [fence];
+/** A fence for all of several, whose references are taken whether it can be made or not. @throws Errno ENOMEM */
+export function fenceArrayOf(system: System, fences: readonly DmaFence[]): DmaFenceArray {
+  try {
+    return new DmaFenceArray(system, fences);
+  } catch (error) {
+    for (const fence of fences) fence.put();
+    throw error;
+  }
 }
 
-/**
- * dma_fence_unwrap_merge: one fence for all of several, with a reference for the caller. Signalled ones are dropped, and of each
- * context only the latest stays.
- */
-export function mergeFences(system: System, fences: readonly DmaFence[]): DmaFence {
-  const single = fences.flatMap(unwrapFence);
-  const pending = single.filter((fence) => !fence.isSignaled);
-  if (pending.length === 0) return makeSignaledFence(system, Math.max(...single.map((fence) => fence.timestamp_ns)));
-  const latest = new Map<number, DmaFence>();
-  for (const fence of pending) {
-    const known = latest.get(fence.context);
-    if (known === undefined || (known !== fence && isLater(fence, known))) latest.set(fence.context, fence);
-  }
-  const kept = [...latest.values()].sort((a, b) => a.context - b.context);
-  for (const fence of kept) fence.get();
-  return kept.length === 1 ? (kept[0] as DmaFence) : new DmaFenceArray(system, kept);
+/** dma_fence_match_context: whether a fence, or every member of an array, is of a context. */
+export function matchesContext(fence: DmaFence, context: number): boolean {
+  if (!(fence instanceof DmaFenceArray)) return fence.context === context;
+  return fence.fences.every((member) => member.context === context);
 }

@@ -1,5 +1,5 @@
-import { errno } from '../abi/index.ts';
-import { Counted, type Kernel, type System, type WaitOptions, WaitQueue, wait } from '../kernel/index.ts';
+import { Errno, errno } from '../abi/index.ts';
+import { Counted, isKernel, type Kernel, type System, type WaitOptions, WaitQueue, wait } from '../kernel/index.ts';
 
 /** What kind of fence it is, as `struct dma_fence_ops`. */
 export interface DmaFenceOps {
@@ -9,6 +9,8 @@ export interface DmaFenceOps {
   readonly enableSignaling?: (fence: DmaFence) => boolean;
   /** A cheap look at whether it has happened; once true, always true. */
   readonly signaled?: (fence: DmaFence) => boolean;
+  /** Waits in a way of its own; the same promises as {@link DmaFence.wait}. The fence has been armed. */
+  readonly wait?: (fence: DmaFence, options: WaitOptions) => Kernel<boolean>;
   /** Wants to be ready by then. Called several times; the earliest counts. */
   readonly setDeadline?: (fence: DmaFence, at_ns: number) => void;
   /** The last reference is gone. */
@@ -31,7 +33,10 @@ export interface DmaFenceDescription {
  * Something that will happen once, as `struct dma_fence`.
  *
  * Invariants: (1) unsignalled becomes signalled and never goes back; (2) callbacks run once, in the order they were added, at that
- * moment; (3) `error` is only meaningful once signalled and never changes after; (4) `timestamp_ns` is set exactly when signalled.
+ * moment; (3) `error` is only meaningful once signalled and never changes after; (4) it has a time exactly when it has signalled.
+ *
+ * Misuse that a kernel warns about is a finding: `fence-signalled-twice`, `fence-error-misused`, `fence-released-unsignalled`,
+ * `fence-without-timestamp`, `fences-without-order`, `fence-contexts-misused`, `fence-wait-misused`.
  */
 export class DmaFence extends Counted {
   readonly kind = 'fence';
@@ -42,7 +47,7 @@ export class DmaFence extends Counted {
   readonly is64bit: boolean;
   /** 0, or a negative errno. */
   error = 0;
-  timestamp_ns = 0;
+  #timestamp_ns = 0;
   #signaled = false;
   /** Whether its driver has signalled it. What the core signals on the way (a peek, a refused arming) does not count. */
   #signaledByDriver = false;
@@ -60,12 +65,13 @@ export class DmaFence extends Counted {
     this.is64bit = description.is64bit ?? false;
     this.#tracked = tracked;
     if (tracked) system.ledger.add(this);
+    system.history?.note(this, 'was made');
   }
 
   /** The last put of an unsignalled fence that somebody still waits for signals it with EDEADLK, so that nobody hangs. */
   protected released(): void {
     if (!this.#signaled && (this.#callbacks?.size ?? 0) > 0) {
-      this.system.findings.report('fence-released-unsignalled', `${this.describe()} was released while somebody waits for it`);
+      this.system.findings.report('fence-released-unsignalled', `${this.describe()} was released while somebody waits for it`, this);
       this.error = -errno.EDEADLK;
       this.#complete(this.system.now());
     }
@@ -82,27 +88,55 @@ export class DmaFence extends Counted {
   }
 
   /**
-   * dma_fence_signal_timestamp.
+   * dma_fence_signal, dma_fence_signal_timestamp. A second signal changes nothing, as on Linux, but a driver that does not know whether
+   * it has signalled is wrong: a finding.
    *
    * @param timestamp_ns virtual time of the event; now when left out
+   * @returns false when it had signalled already, where Linux answers EINVAL
    */
-  signal(timestamp_ns = this.system.now()): void {
+  signal(timestamp_ns = this.system.now()): boolean {
     this.assertHeld('signal');
-    if (this.#signaledByDriver) this.system.findings.report('fence-signalled-twice', `${this.describe()} was signalled again`);
+    if (this.#signaledByDriver) this.system.findings.report('fence-signalled-twice', `${this.describe()} was signalled again`, this);
     this.#signaledByDriver = true;
-    this.#complete(timestamp_ns);
+    return this.#complete(timestamp_ns);
   }
 
-  #complete(timestamp_ns: number): void {
-    if (this.#signaled) return;
+  /** dma_fence_check_and_signal of newer kernels: for who cannot know. @returns whether it had signalled already */
+  checkAndSignal(): boolean {
+    this.assertHeld('signal');
+    this.#signaledByDriver = true;
+    return !this.#complete(this.system.now());
+  }
+
+  #complete(timestamp_ns: number): boolean {
+    if (this.#signaled) return false;
     this.#signaled = true;
-    this.timestamp_ns = timestamp_ns;
+    this.#timestamp_ns = timestamp_ns;
+    this.system.history?.note(this, 'signalled');
     const callbacks = this.#callbacks;
-    for (const callback of callbacks ?? []) {
-      callbacks?.delete(callback);
-      callback(this);
+    if (callbacks === undefined) return true;
+    const { scheduler } = this.system;
+    const before = scheduler.enterAtomic({ describe: () => `a callback of ${this.describe()}` });
+    try {
+      for (const callback of callbacks) {
+        // One that runs may still remove those behind it.
+        callbacks.delete(callback);
+        this.#call(callback);
+      }
+    } finally {
+      scheduler.enterAtomic(before);
     }
     this.#callbacks = undefined;
+    return true;
+  }
+
+  #call(callback: (fence: DmaFence) => unknown): void {
+    if (!isKernel(callback(this))) return;
+    this.system.findings.report('sleep-in-atomic', `a callback of ${this.describe()} is a generator, but callbacks cannot wait`, this);
+  }
+
+  left(): void {
+    if (!this.#signaled) this.system.findings.report('fence-never-signalled', `${this.describe()} has not signalled, and never will`, this);
   }
 
   /** dma_fence_set_error. @param code before the signal only */
@@ -111,9 +145,32 @@ export class DmaFence extends Counted {
       this.system.findings.report(
         'fence-error-misused',
         `error ${code} set on ${this.#signaled ? 'a signalled fence' : 'a fence'} ${this.describe()}`,
+        this,
       );
     }
     this.error = code;
+  }
+
+  /** dma_fence_is_container: whether it is made of other fences, as arrays and chains are. */
+  get isContainer(): boolean {
+    return false;
+  }
+
+  /** dma_fence_test_signaled_flag: without a peek. */
+  get signaledFlag(): boolean {
+    return this.#signaled;
+  }
+
+  /** dma_fence_timestamp: virtual time of the signal. Of a pending fence it is now, and asking a finding. */
+  get timestamp_ns(): number {
+    if (this.#signaled) return this.#timestamp_ns;
+    this.system.findings.report('fence-without-timestamp', `${this.describe()} was asked when it signalled, and has not`);
+    return this.system.now();
+  }
+
+  /** Whether somebody has asked for its signal: DMA_FENCE_FLAG_ENABLE_SIGNAL_BIT. */
+  get isArmed(): boolean {
+    return this.#signalingEnabled;
   }
 
   /** dma_fence_is_signaled: the flag, or a peek that may signal right here. */
@@ -134,6 +191,7 @@ export class DmaFence extends Counted {
   enableSignaling(): void {
     if (this.#signaled || this.#signalingEnabled) return;
     this.#signalingEnabled = true;
+    this.system.history?.note(this, 'was asked to signal');
     if (this.ops.enableSignaling?.(this) === false) this.#complete(this.system.now());
   }
 
@@ -151,21 +209,33 @@ export class DmaFence extends Counted {
     return this.#callbacks?.delete(callback) ?? false;
   }
 
-  /** dma_fence_set_deadline. */
+  /** dma_fence_set_deadline: tells the driver when the signal is wanted, unless it has come or the driver does not care. */
   setDeadline(at_ns: number): void {
-    if (!this.isSignaled) this.ops.setDeadline?.(this, at_ns);
+    if (this.ops.setDeadline !== undefined && !this.isSignaled) this.ops.setDeadline(this, at_ns);
   }
 
   /**
-   * dma_fence_wait.
+   * dma_fence_wait_timeout: arms the fence and waits for its signal. A fence that has signalled wins over a pending signal of the task,
+   * and that over the time.
    *
+   * @param options interruptible and without end when left out; no time only looks
    * @returns false when the time is up
-   * @throws Errno ERESTARTSYS when a signal comes first
+   * @throws Errno ERESTARTSYS when a signal comes first; EINVAL for a negative time
    */
   *wait(options: WaitOptions = {}): Kernel<boolean> {
+    if ((options.timeout_ns ?? 0) < 0) {
+      this.system.findings.report('fence-wait-misused', `a wait of ${options.timeout_ns} ns for ${this.describe()}`, this);
+      throw new Errno('EINVAL', 'the time to wait is negative');
+    }
+    const { lockdep } = this.system;
+    lockdep.mightSleep(this.describe());
+    lockdep.fenceMap.mightTake();
+    this.enableSignaling();
+    if (this.ops.wait !== undefined) return yield* this.ops.wait(this, options);
+    if (this.#signaled) return true;
     const signaled = new WaitQueue(`fence ${this.name}`);
     const callback = () => signaled.wake();
-    if (!this.addCallback(callback)) return true;
+    this.addCallback(callback);
     try {
       return yield* wait(signaled, () => this.#signaled, options);
     } finally {
@@ -188,48 +258,30 @@ export class DmaFence extends Counted {
   }
 }
 
+function reportWithoutOrder(a: DmaFence, b: DmaFence): void {
+  a.system.findings.report('fences-without-order', `${a.describe()} and ${b.describe()} are of different contexts`, a, b);
+}
+
 /** dma_fence_is_later: whether `a` comes after `b` of the same context. Fences of different contexts have no order. */
 export function isLater(a: DmaFence, b: DmaFence): boolean {
   if (a.context !== b.context) {
-    a.system.findings.report('fences-without-order', `${a.describe()} and ${b.describe()} are of different contexts`);
+    reportWithoutOrder(a, b);
     return false;
   }
   return a.is64bit ? a.seqno > b.seqno : ((a.seqno - b.seqno) | 0) > 0;
 }
 
-class FenceContexts {
-  #next = 1;
+/** dma_fence_is_later_or_same: the same fence, or later. */
+export function isLaterOrSame(a: DmaFence, b: DmaFence): boolean {
+  return a === b || isLater(a, b);
+}
 
-  allocate(count: number): number {
-    const first = this.#next;
-    this.#next += count;
-    return first;
+/** dma_fence_later: the later of two fences of a context; undefined when that one has signalled, or when they have no order. */
+export function laterFence(a: DmaFence, b: DmaFence): DmaFence | undefined {
+  if (a.context !== b.context) {
+    reportWithoutOrder(a, b);
+    return undefined;
   }
-}
-
-const fenceContexts = () => new FenceContexts();
-
-/** dma_fence_context_alloc. @returns the first of `count` new contexts */
-export function allocateFenceContexts(system: System, count = 1): number {
-  return system.single(fenceContexts).allocate(count);
-}
-
-const stubOps: DmaFenceOps = { driverName: () => 'stub', timelineName: () => 'stub' };
-
-function bootStub(system: System): DmaFence {
-  const stub = new DmaFence(system, { ops: stubOps, context: 0, seqno: 0 }, false);
-  stub.signal();
-  return stub;
-}
-
-/** dma_fence_get_stub: one more reference to the fence that has been signalled since boot, or since the first who asked. */
-export function getStubFence(system: System): DmaFence {
-  return system.single(bootStub).get();
-}
-
-/** dma_fence_allocate_private_stub: a signalled fence of its own time. */
-export function makeSignaledFence(system: System, timestamp_ns: number): DmaFence {
-  const fence = new DmaFence(system, { ops: stubOps, context: 0, seqno: 0 });
-  fence.signal(timestamp_ns);
-  return fence;
+  const later = isLater(a, b) ? a : b;
+  return later.isSignaled ? undefined : later;
 }

@@ -9,7 +9,7 @@ import {
 } from '../abi/uapi/index.ts';
 import { copyFromUser, copyToUser, type File, type FileOperations, type Kernel, type System, type Task } from '../kernel/index.ts';
 import { type DmaBuf, dmaBufFd, liveDmaBufs } from './dma-buf.ts';
-import { getStubFence } from './dma-fence.ts';
+import { getStubFence } from './dma-fence-stub.ts';
 
 /** A pool that buffers come from, as `struct dma_heap`. */
 export interface DmaHeap {

@@ -25,6 +25,7 @@ export interface HeapBuffer {
 /** What system_heap.c and cma_heap.c do alike: all but where pages come from, and mmap. */
 export const heapOperations = {
   attach(dmabuf, attachment) {
+    dmabuf.system.kmalloc('struct dma_heap_attachment');
     const own: HeapAttachment = { device: attachment.device, mapping: undefined };
     attachment.private = own;
     dmabuf.private.attachments.unshift(own);
@@ -120,6 +121,7 @@ export function exportHeapBuffer<T extends HeapPiece>(
   const size = found.pieces.reduce((sum, { length }) => sum + length, 0);
   let memory: MemoryObject | undefined;
   try {
+    system.kmalloc('struct sg_table');
     memory = system.memory.allocate(size, `a ${name} heap buffer`);
     const pages: PageRange[] = [];
     let offset = 0;

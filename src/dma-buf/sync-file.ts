@@ -1,4 +1,4 @@
-import { Errno } from '../abi/index.ts';
+import { type EncodableStruct, Errno, type Members } from '../abi/index.ts';
 import {
   O_RDONLY,
   POLLIN,
@@ -13,20 +13,23 @@ import {
   copyToUser,
   type File,
   type FileOperations,
+  finish,
   ioctls,
   type Kernel,
+  type MaybeKernel,
   on,
   onRaw,
+  type StructCopy,
   type System,
   type Task,
   takeStruct,
   WaitQueue,
 } from '../kernel/index.ts';
 import type { DmaFence, DmaFenceCallback } from './dma-fence.ts';
-import { mergeFences, unwrapFence } from './dma-fence-array.ts';
+import { mergeFences, unwrapFence } from './dma-fence-unwrap.ts';
 
 /** A fence as a file (drivers/dma-buf/sync_file.c). */
-interface SyncFile {
+export interface SyncFile {
   readonly fence: DmaFence;
   /** Of a merge; empty when the fence's own name shows. */
   readonly userName: string;
@@ -37,11 +40,19 @@ interface SyncFile {
 
 const NAME_MAX = 31;
 
-/** sync_file_create: a read-only file that holds a reference of its own to the fence. */
+/** sync_file_create: a read-only file that holds a reference of its own to the fence. @throws Errno ENOMEM */
 export function createSyncFile(system: System, fence: DmaFence, userName = ''): File<SyncFile> {
-  fence.get();
+  system.kmalloc('struct sync_file');
   const syncFile: SyncFile = { fence, userName, signaled: new WaitQueue(fence.describe()), callback: undefined };
-  return system.anonymous.open('sync_file', operations, syncFile, O_RDONLY);
+  let file: File<SyncFile>;
+  try {
+    file = system.anonymous.open('sync_file', operations, syncFile, O_RDONLY);
+  } catch {
+    // sync_file_alloc does not tell why.
+    throw new Errno('ENOMEM', 'no file for a sync file');
+  }
+  fence.get();
+  return file;
 }
 
 /** sync_file_get_fence: the fence of a file, with a reference; undefined when the file is something else. */
@@ -72,7 +83,7 @@ const operations: FileOperations<SyncFile> = {
     on(SYNC_IOC_SET_DEADLINE, (file: File<SyncFile>, { deadline_ns, pad }) => {
       if (pad !== 0) throw new Errno('EINVAL', 'pad is not 0');
       // ktime_t is signed: what has the top bit set is long past.
-      file.private.fence.setDeadline(deadline_ns >= 2 ** 63 ? deadline_ns - 2 ** 64 : deadline_ns);
+      file.private.fence.setDeadline(Number(BigInt.asIntN(64, deadline_ns)));
     }),
   ),
 };
@@ -80,20 +91,42 @@ const operations: FileOperations<SyncFile> = {
 /** The descriptor is taken before anything is read: with a full table a bad pointer, too, is EMFILE. */
 function* merge(file: File<SyncFile>, address: number, task: Task): Kernel<number> {
   const fd = yield* task.files.reserve(true);
-  let merged: File<SyncFile> | undefined;
-  try {
-    const argument = yield* takeStruct(task.memory, sync_merge_data, address);
-    const { flags, pad, fd2, name } = argument.value;
+  const argument = takeStruct(task.memory, sync_merge_data, address);
+  return yield* answerWithSyncFile(task, fd, argument, { fence: fd }, function* ({ value, bytes }) {
+    const { flags, pad, fd2, name } = value;
     if (flags !== 0 || pad !== 0) throw new Errno('EINVAL', 'flags or pad is not 0');
-    merged = yield* mergeWith(file, fd2, name.slice(0, NAME_MAX), task);
-    argument.bytes[NAME_MAX] = 0;
-    yield* argument.giveBack({ fence: fd });
+    bytes[NAME_MAX] = 0;
+    return yield* mergeWith(file, fd2, name.slice(0, NAME_MAX), task);
+  });
+}
+
+/**
+ * The rest of a request for a new sync file whose descriptor has been reserved: makes the file, writes the struct back with the
+ * descriptor in it, and puts the file there. Whatever fails, nothing is left and the number is free again.
+ *
+ * @param argument the program's struct, or what will read it
+ * @param answer the fields that change
+ * @param make a file with a reference for the descriptor
+ * @throws Errno what reading and making say; EFAULT when the struct cannot be written
+ */
+export function* answerWithSyncFile<M extends Members>(
+  task: Task,
+  fd: number,
+  argument: MaybeKernel<StructCopy<M>>,
+  answer: EncodableStruct<M>,
+  make: (copy: StructCopy<M>) => MaybeKernel<File<SyncFile>>,
+): Kernel<number> {
+  let file: File<SyncFile> | undefined;
+  try {
+    const copy = yield* finish(argument);
+    file = yield* finish(make(copy));
+    yield* copy.giveBack(answer);
   } catch (error) {
-    merged?.put();
+    file?.put();
     yield* task.files.cancel(fd);
     throw error;
   }
-  yield* task.files.fill(fd, merged);
+  yield* task.files.fill(fd, file);
   return 0;
 }
 
@@ -101,9 +134,11 @@ function* mergeWith(file: File<SyncFile>, fd2: number, name: string, task: Task)
   const second = yield* fenceOfDescriptor(fd2, task, 'ENOENT');
   try {
     const both = mergeFences(task.system, [file.private.fence, second]);
-    const merged = createSyncFile(task.system, both, name);
-    both.put();
-    return merged;
+    try {
+      return createSyncFile(task.system, both, name);
+    } finally {
+      both.put();
+    }
   } finally {
     second.put();
   }
@@ -134,6 +169,7 @@ function* fileInfo(file: File<SyncFile>, address: number, task: Task): Kernel<nu
     status = fence.status;
   } else {
     if (room < fences.length) throw new Errno('EINVAL', `there are ${fences.length} fences`);
+    task.system.kmalloc('struct sync_fence_info');
     const info = describeFences(fences);
     yield* copyToUser(task.memory, records, info.bytes);
     status = info.status;

@@ -69,6 +69,7 @@ class SystemHeap implements DmaHeap {
 
   allocate(length: number, flags: number): DmaBuf<HeapBuffer> {
     const ram = this.#ram;
+    this.#system.kmalloc('struct system_heap_buffer');
     const blocks = allocateBlocks(ram, length);
     return exportHeapBuffer(
       this.#system,

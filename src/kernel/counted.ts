@@ -8,6 +8,7 @@ import type { Tracked } from './ledger.ts';
  */
 export abstract class Counted implements Tracked {
   abstract readonly kind: Tracked['kind'];
+  ledgerSlot = -1;
   #count = 1;
 
   /** Holders now. */

@@ -91,6 +91,7 @@ export class DmaDevice {
    *   memory below is kept for copies: a Linux with swiotlb would use that before it fails.)
    */
   mapSg(pages: readonly PageRange[], direction: DmaDirection, attributes: DmaAttributes = {}): DmaMapping {
+    this.system.faults.check('dma_map', this.name);
     const busAddresses = pages.map((range) => this.#busAddressOf(range));
     const mapping = new DmaMapping(this, pages, direction, this.#segments(pages, busAddresses));
     const runs = pages.map((range, index) => ({ busAddress: busAddresses[index] as number, pages: range, mapping }));

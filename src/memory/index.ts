@@ -15,4 +15,5 @@ export { type DmaAttributes, DmaDevice, type DmaDeviceTraits, type DmaRange } fr
 export { type DmaDirection, deviceReads, deviceWrites } from './dma-direction.ts';
 export { DmaMapping, type DmaSegment, type PageRange } from './dma-mapping.ts';
 export { KernelMapping } from './kernel-mapping.ts';
+export { type NewPages, PageCache, type PageSource } from './page-cache.ts';
 export { MAX_PAGE_ORDER, PhysicalMemory } from './physical-memory.ts';

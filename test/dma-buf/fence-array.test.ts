@@ -1,5 +1,5 @@
 import { errno } from '../../src/abi/index.ts';
-import { type DmaFence, DmaFenceArray, unwrapFence } from '../../src/dma-buf/index.ts';
+import { type DmaFence, DmaFenceArray, DmaFenceChain, matchesContext, unwrapFence } from '../../src/dma-buf/index.ts';
 import type { BootedMachine } from '../../src/index.ts';
 import { brokenRules, describe, expect, run, test } from './fixture.ts';
 
@@ -124,6 +124,80 @@ describe('the error of an array', () => {
   });
 });
 
+describe('an array of which any member is enough', () => {
+  const anyOf = (machine: BootedMachine, ...members: DmaFence[]) =>
+    new DmaFenceArray(
+      machine.system,
+      members.map((member) => member.get()),
+      'any',
+    );
+
+  test.for(['unasked', 'asked'] as const)('signals with the first, %s', (how, { machine, driver }) => {
+    const members = Array.from({ length: 3 }, () => driver.fence());
+    const array = anyOf(machine, ...members);
+    if (how === 'asked') array.enableSignaling();
+    const statuses = [array.status];
+    members[1]?.signal();
+    statuses.push(array.status);
+    members[0]?.signal();
+    statuses.push(array.status);
+    expect(statuses).toEqual([0, 1, 1]);
+    array.put();
+  });
+
+  test('has the error of the first, not of those that come later', ({ machine, driver }) => {
+    const [first, second] = [driver.fence(), driver.fence()];
+    const [failed, well] = [anyOf(machine, first, second), anyOf(machine, second, first)];
+    for (const array of [failed, well]) array.enableSignaling();
+    first.setError(-errno.EIO);
+    first.signal();
+    expect([failed.status, well.status]).toEqual([-errno.EIO, -errno.EIO]);
+    second.setError(-errno.ETIME);
+    second.signal();
+    machine.system.scheduler.runReady();
+    expect([failed.status, well.status]).toEqual([-errno.EIO, -errno.EIO]);
+    for (const array of [failed, well]) array.put();
+  });
+
+  test('that succeeded stays so when another member fails', ({ machine, driver }) => {
+    const [first, second] = [driver.fence(), driver.fence()];
+    const array = anyOf(machine, first, second);
+    array.enableSignaling();
+    first.signal();
+    expect(array.status).toBe(1);
+    second.setError(-errno.EIO);
+    second.signal();
+    machine.system.scheduler.runReady();
+    expect(array.status).toBe(1);
+    array.put();
+  });
+
+  test('signals at the time of the first, and lives until the last', ({ machine, driver }) => {
+    const array = anyOf(machine, driver.later(30), driver.later(20));
+    run(machine, array.wait());
+    expect([machine.system.now(), array.timestamp_ns, array.count]).toEqual([1_000_000_020, 1_000_000_020, 2]);
+    machine.sys.nanosleep(20);
+    expect(array.count).toBe(1);
+    array.put();
+  });
+
+  test('refuses callbacks when one has signalled already', ({ machine, driver }) => {
+    const array = anyOf(machine, driver.fence(), driver.signaled(), driver.fence());
+    expect([array.addCallback(() => expect.unreachable()), array.status]).toEqual([false, 1]);
+    array.put();
+  });
+});
+
+describe('the context of an array', () => {
+  test('is matched when all members are of it', ({ machine, driver }) => {
+    const fence = (context: number) => driver.fence({ context });
+    const [same, mixed] = [arrayOf(machine, fence(7), fence(7)), arrayOf(machine, fence(7), fence(8))];
+    expect([matchesContext(same, 7), matchesContext(mixed, 7), matchesContext(same, same.context)]).toEqual([true, false, false]);
+    expect([matchesContext(fence(7), 7), matchesContext(fence(8), 7)]).toEqual([true, false]);
+    for (const array of [same, mixed]) array.put();
+  });
+});
+
 describe('the references of an array', () => {
   test('to its members end with it', ({ machine, driver }) => {
     const released: string[] = [];
@@ -166,6 +240,13 @@ describe('what cannot be in an array', () => {
     const outer = arrayOf(machine, inner, driver.signaled());
     expect(brokenRules(machine)).toEqual(['fence-array-misused']);
     for (const array of [outer, inner]) array.put();
+  });
+
+  test('a chain', ({ machine, driver }) => {
+    const chain = new DmaFenceChain(machine.system, undefined, driver.signaled().get(), 1);
+    const array = arrayOf(machine, chain, driver.signaled());
+    expect(brokenRules(machine)).toEqual(['fence-array-misused']);
+    for (const fence of [array, chain]) fence.put();
   });
 
   test('nothing at all', ({ machine }) => {

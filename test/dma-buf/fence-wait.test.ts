@@ -1,20 +1,24 @@
 import { errno } from '../../src/abi/index.ts';
 import { SIGUSR1 } from '../../src/abi/uapi/index.ts';
-import type { DmaFence } from '../../src/dma-buf/index.ts';
+import { type DmaFence, waitAnyFence } from '../../src/dma-buf/index.ts';
 import { type BootedMachine, Deadlock, Errno } from '../../src/index.ts';
-import type { WaitOptions } from '../../src/kernel/index.ts';
+import { type Kernel, sleep, type WaitOptions } from '../../src/kernel/index.ts';
 import { brokenRules, describe, expect, run, test } from './fixture.ts';
 
 /** How a wait ended, and how long it took in virtual nanoseconds. */
-type End = [answer: boolean | string, duration_ns: number];
+type End<T = boolean> = [answer: T | string, duration_ns: number];
 
 /** Starts a program that waits for a fence. @param sent a signal comes after so long; at once with 0 */
 function startWait(machine: BootedMachine, fence: DmaFence, options: WaitOptions = {}, sent_ns?: number): { result(): End } {
+  return start(machine, fence.wait(options), sent_ns);
+}
+
+function start<T>(machine: BootedMachine, waiting: Kernel<T>, sent_ns?: number): { result(): End<T> } {
   const { system } = machine;
   const began = system.now();
-  const program = machine.spawn(function* (): Generator<any, End, any> {
+  const program = machine.spawn(function* (): Generator<any, End<T>, any> {
     try {
-      return [yield* fence.wait(options), system.now() - began];
+      return [yield* waiting, system.now() - began];
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       return [error.code, system.now() - began];
@@ -100,5 +104,67 @@ describe('a wait for a fence', () => {
     const wait = () => run(machine, fence.wait());
     expect(wait).toThrow(Deadlock);
     expect(wait).toThrow('the test waits for fence test-line3-8');
+  });
+});
+
+describe('a wait that its driver does', () => {
+  test('is the driver’s, and the fence is armed before', ({ machine, driver }) => {
+    const calls: string[] = [];
+    const fence = driver.fence({
+      ops: {
+        enableSignaling: () => calls.push('armed') > 0,
+        *wait(_fence, { timeout_ns }) {
+          calls.push(`wait of ${timeout_ns}`);
+          yield* sleep(5);
+          return false;
+        },
+      },
+    });
+    expect(run(machine, fence.wait({ timeout_ns: 9 }))).toBe(false);
+    expect(calls).toEqual(['armed', 'wait of 9']);
+  });
+});
+
+describe('a wait for any of several fences', () => {
+  /** When they signal; 0 is now. */
+  test.for([
+    ['ends with the first that signals', [50, 20, 90], {}, undefined, [1, 20]],
+    ['finds the first in the list that has signalled', [50, 0, 0], {}, undefined, [1, 0]],
+    ['ends with its time', [50, 60], { timeout_ns: 20 }, undefined, [undefined, 20]],
+    ['of no time only looks', [50, 60], { timeout_ns: 0 }, undefined, [undefined, 0]],
+    ['of no time finds one', [50, 0], { timeout_ns: 0 }, undefined, [1, 0]],
+    ['ends with a signal', [50, 60], {}, 30, ['ERESTARTSYS', 30]],
+    ['prefers a signalled fence to a pending signal', [50, 0], {}, 0, [1, 0]],
+    ['of no time does not look at signals', [50, 60], { timeout_ns: 0 }, 0, [undefined, 0]],
+    ['does not hear signals when it must not', [50, 60], { mode: 'uninterruptible' }, 30, [0, 50]],
+  ] as [string, number[], WaitOptions, number | undefined, End<number | undefined>][])(
+    '%s',
+    async ([, delays, options, sent_ns, end], { machine, driver }) => {
+      const fences = delays.map((at_ns) => (at_ns === 0 ? driver.signaled() : driver.later(at_ns)));
+      const program = start(machine, waitAnyFence(machine.system, fences, options), sent_ns);
+      await machine.run();
+      expect(program.result()).toEqual(end);
+    },
+  );
+
+  test('peeks only when it has no time, else it waits to be told', ({ machine, driver }) => {
+    const fence = driver.fence({ ops: { signaled: () => true } });
+    expect(run(machine, waitAnyFence(machine.system, [fence], { timeout_ns: 5 }))).toBeUndefined();
+    expect(run(machine, waitAnyFence(machine.system, [fence], { timeout_ns: 0 }))).toBe(0);
+  });
+
+  test('may have a fence twice, and leaves nothing on any', ({ machine, driver }) => {
+    const [one, other] = [driver.fence(), driver.later(5)];
+    expect(run(machine, waitAnyFence(machine.system, [one, one, other]))).toBe(2);
+    driver.put(one);
+  });
+
+  test.for([
+    ['no fences', 0, 5],
+    ['a negative time', 1, -1],
+  ] as [string, number, number][])('of %s is EINVAL and a finding', ([, count, timeout_ns], { machine, driver }) => {
+    const fences = Array.from({ length: count }, () => driver.fence());
+    expect(() => run(machine, waitAnyFence(machine.system, fences, { timeout_ns }))).toThrow('EINVAL');
+    expect(brokenRules(machine)).toEqual(['fence-wait-misused']);
   });
 });

@@ -1,5 +1,5 @@
 import { errno } from '../../src/abi/index.ts';
-import { allocateFenceContexts, getStubFence, isLater } from '../../src/dma-buf/index.ts';
+import { allocateFenceContexts, allocatePrivateStub, getStubFence, isLater, isLaterOrSame, laterFence } from '../../src/dma-buf/index.ts';
 import { boot } from '../../src/index.ts';
 import { brokenRules, describe, expect, test } from './fixture.ts';
 
@@ -28,6 +28,24 @@ describe('a fence', () => {
     expect([fence.name, fence.describeState()]).toEqual(['test-line7-3', 'test line seq 3 signalled']);
   });
 
+  test('says whether a signal was the first', ({ machine, driver }) => {
+    const fence = driver.fence();
+    expect([fence.signaledFlag, fence.signal(), fence.signal(), fence.signaledFlag]).toEqual([false, true, false, true]);
+    expect(brokenRules(machine)).toEqual(['fence-signalled-twice']);
+  });
+
+  test('may be signalled by who cannot know whether it has been', ({ driver }) => {
+    const [pending, done] = [driver.fence(), driver.signaled()];
+    expect([pending.checkAndSignal(), done.checkAndSignal(), pending.status]).toEqual([false, true, 1]);
+  });
+
+  test('has no time before its signal: asking is a finding and gives now', ({ machine, sys, driver }) => {
+    const fence = driver.fence();
+    sys.nanosleep(5);
+    expect(fence.timestamp_ns).toBe(1_000_000_005);
+    expect(brokenRules(machine)).toEqual(['fence-without-timestamp']);
+  });
+
   test('that was signalled again is a finding and keeps its time', ({ machine, sys, driver }) => {
     const fence = driver.signaled();
     sys.nanosleep(5);
@@ -46,8 +64,10 @@ describe('a fence', () => {
     expect(deadlines).toEqual([9, 5]);
   });
 
-  test('without anybody to tell takes a deadline in silence', ({ driver }) => {
-    driver.fence().setDeadline(5);
+  test('without anybody to tell takes a deadline in silence, and is not peeked at', ({ driver }) => {
+    const fence = driver.fence({ ops: { signaled: () => true } });
+    fence.setDeadline(5);
+    expect(fence.signaledFlag).toBe(false);
   });
 });
 
@@ -257,14 +277,38 @@ describe('the order of fences', () => {
 
   test('of two contexts does not exist: asking is a finding', ({ machine, driver }) => {
     const [one, other] = [driver.fence(), driver.fence({ seqno: 2 })];
-    expect([isLater(one, other), isLater(other, one)]).toEqual([false, false]);
-    expect(brokenRules(machine)).toEqual(['fences-without-order', 'fences-without-order']);
+    expect([isLater(one, other), isLaterOrSame(other, one), laterFence(one, other)]).toEqual([false, false, undefined]);
+    expect(brokenRules(machine)).toEqual(Array(3).fill('fences-without-order'));
+  });
+
+  test('knows the same fence, and picks the later one while it is pending', ({ driver }) => {
+    const [early, late] = [driver.fence({ context: 1, seqno: 1 }), driver.fence({ context: 1, seqno: 2 })];
+    expect([isLaterOrSame(early, early), isLaterOrSame(late, early), isLaterOrSame(early, late)]).toEqual([true, true, false]);
+    expect([laterFence(early, late), laterFence(late, early), laterFence(early, early)]).toEqual([late, late, early]);
+    late.signal();
+    expect(laterFence(early, late)).toBeUndefined();
   });
 
   test('contexts are numbered from 1, in each machine', ({ machine }) => {
     for (const { system } of [machine, boot()]) {
       expect([allocateFenceContexts(system, 3), allocateFenceContexts(system), allocateFenceContexts(system)]).toEqual([1, 4, 5]);
     }
+  });
+});
+
+describe('contexts', () => {
+  test('are asked for by one at least', ({ machine }) => {
+    allocateFenceContexts(machine.system, 0);
+    expect(brokenRules(machine)).toEqual(['fence-contexts-misused']);
+  });
+});
+
+describe('a private stub', () => {
+  test('has signalled at the time that it was given', ({ machine, sys }) => {
+    sys.nanosleep(1000);
+    const stub = allocatePrivateStub(machine.system, 1_000_000_700);
+    expect([stub.status, stub.timestamp_ns, stub.name]).toEqual([1, 1_000_000_700, 'stub-stub0-0']);
+    stub.put();
   });
 });
 

@@ -46,7 +46,7 @@ describe.skipIf(!hasFuse)('shell tools on a mount', () => {
     expect(await output('cat proc/self/comm')).toBe('cat\n');
     expect(await output('cd proc/self && pwd -P')).toMatch(/\/proc\/\d+\n$/);
     expect(await output('sed -n "s/^\\(Name\\|Threads\\):.//p" proc/self/status')).toBe('sed\n1\n');
-    expect(await output('ls proc/self')).toBe('cmdline\ncomm\ncwd\nmounts\nroot\nstatus\n');
+    expect(await output('ls proc/self')).toBe('cmdline\ncomm\ncwd\nmountinfo\nmounts\nroot\nstatus\n');
     expect(await output('head -n 1 proc/mounts')).toMatch(/^rootfs \/ tmpfs /);
     expect(await failure('cat proc/999999999/status')).toMatch(/No such file or directory$/);
   });

@@ -6,14 +6,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, program } from 'commander';
+import { Random } from '../../src/kernel/index.ts';
 import { hasCompiler } from '../support/compiler.ts';
 import { crowd } from '../support/crowd.ts';
 import { hasFuse } from '../support/fuse.ts';
 import { Hostility } from '../support/hostility.ts';
+import { longCases, prepareSyncSelftest } from '../support/sync-selftest.ts';
+import { makeFenceSchedule, runFenceSchedule } from './fence-schedules.ts';
 import { runSchedule } from './schedules.ts';
 import { compareDoors } from './scripts.ts';
 
 const SCHEDULES_PER_ROUND = 50;
+const FENCE_SCHEDULES_PER_ROUND = 500;
 const HOSTILE_CALLS_PER_ROUND = 10_000;
 
 function wholeNumber(text: string): number {
@@ -30,6 +34,17 @@ function repeatSchedules(round: number): void {
   }
 }
 
+function repeatFenceSchedules(round: number): void {
+  for (let i = 0; i < FENCE_SCHEDULES_PER_ROUND; i++) {
+    const seed = round * FENCE_SCHEDULES_PER_ROUND + i;
+    try {
+      runFenceSchedule(makeFenceSchedule(seed, new Random(seed)));
+    } catch (error) {
+      throw new Error(`schedule of fences ${seed} failed`, { cause: error });
+    }
+  }
+}
+
 program
   .option('--seconds <number>', 'how long', wholeNumber, 60)
   .option('--seed <number>', 'of the first round', wholeNumber, Math.floor(Math.random() * 2 ** 31));
@@ -37,11 +52,16 @@ const { seconds, seed } = program.parse().opts<{ seconds: number; seed: number }
 
 const folder = mkdtempSync(join(tmpdir(), 'ioctopus-soak-'));
 const hostility = hasCompiler ? await Hostility.prepare(folder) : undefined;
+const syncSelftest = hasCompiler ? prepareSyncSelftest(folder) : undefined;
+/** One of the long cases, as often as the kernel's own test does it. */
+const longCaseOf = (round: number) => longCases[round % longCases.length] as (typeof longCases)[number];
 const crowdAt = hasFuse ? crowd(folder) : undefined;
 if (crowdAt === undefined) console.log('without FUSE there is no crowd at a mount');
 const soaks = new Map<string, (seed: number) => void | Promise<void>>([
   ['the same scripts through both doors', compareDoors(folder)],
   ['schedules of programs', repeatSchedules],
+  ['schedules of fences', repeatFenceSchedules],
+  ['the sync selftest', async (round) => syncSelftest?.(...longCaseOf(round))],
   ['wrong arguments', async (round) => hostility?.calls(round, HOSTILE_CALLS_PER_ROUND)],
   ['wrong calls on files', async (round) => hostility?.files(round, HOSTILE_CALLS_PER_ROUND)],
   ['a crowd at one node, natively and through the mount', async (round) => crowdAt?.(round)],

@@ -19,3 +19,4 @@ export { devicesLines, fileSystemLines, miscLines } from './proc-kernel.ts';
 export { type ProcDirectory, procfs } from './procfs.ts';
 export { type ShowRecord, seqOperations, single } from './seq-file.ts';
 export { registerSysctl, type Sysctl } from './sysctl.ts';
+export { addTaint, addTaints, TAINT_SOFTLOCKUP } from './tainted.ts';
