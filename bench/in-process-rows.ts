@@ -17,6 +17,24 @@ export async function* inProcessRows(): AsyncGenerator<Row> {
           () => node.round({ name: 'memfs', samples: 400 }),
         ),
       },
+      {
+        name: "a cache's write back of 4 MiB, 10 % of it dirty",
+        baseline: 'copying 4 MiB',
+        target: 2,
+        measured: await compare(
+          () => node.round({ name: 'writeBack', samples: 100 }),
+          () => node.round({ name: 'copy', samples: 100 }),
+        ),
+      },
+      {
+        name: 'its invalidation of 4 MiB, 10 % of it stale',
+        baseline: 'copying 4 MiB',
+        target: 3,
+        measured: await compare(
+          () => node.round({ name: 'invalidate', samples: 100 }),
+          () => node.round({ name: 'copy', samples: 100 }),
+        ),
+      },
       { name: 'in process: open + close of a heap', measured: await time(() => node.round({ name: 'open', samples: 100 })) },
       { name: 'in process: ALLOC of 4 KiB + close', measured: await time(() => node.round({ name: 'alloc', samples: 100 })) },
     ],

@@ -1,5 +1,6 @@
 // How long calls take in process, of what users import.
 import { boot } from 'ioctopus';
+import { DmaDevice, NonCoherentCaches } from 'ioctopus/driver';
 import * as uapi from 'ioctopus/uapi';
 import { Volume } from 'memfs';
 import { answerRounds, CALLS } from './rounds.mjs';
@@ -12,6 +13,18 @@ const buffer = allocate();
 const volume = Volume.fromJSON({ '/file': 'x'.repeat(4096) });
 const file = volume.openSync('/file', 'r');
 const bytes = Buffer.alloc(16);
+
+/** A buffer of the size of a picture, a tenth of which is written between two syncs. */
+const PICTURE = 4 * 2 ** 20;
+const WRITTEN = PICTURE / 10;
+const { system } = boot();
+const caches = new NonCoherentCaches(system, { reports: 'off' });
+const camera = new DmaDevice(system, { name: 'camera', snoopsCpu: false }, caches);
+const memory = system.memory.allocate(PICTURE, 'a picture');
+const picture = { memory, offset: 0, length: PICTURE };
+const written = { memory, offset: 0, length: WRITTEN };
+const copies = [new Uint8Array(PICTURE), new Uint8Array(PICTURE)];
+let round = 0;
 
 await answerRounds({
   sync() {
@@ -29,4 +42,13 @@ await answerRounds({
   alloc() {
     for (let i = 0; i < CALLS; i++) sys.close(allocate());
   },
+  writeBack: {
+    prepare: () => memory.bytes().fill(++round, 0, WRITTEN),
+    work: () => caches.syncForDevice(camera, picture, 'to-device'),
+  },
+  invalidate: {
+    prepare: () => caches.deviceWrite(camera, written, new Uint8Array(WRITTEN).fill(++round)),
+    work: () => caches.syncForCpu(camera, picture, 'from-device'),
+  },
+  copy: { prepare() {}, work: () => copies[0].set(copies[1]) },
 });

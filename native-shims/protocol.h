@@ -145,6 +145,7 @@ enum io_op {
 	IO_REOPEN,      /* args: flags */
 	IO_FLUSH,       /* the program closes a descriptor: its record locks on the file end */
 	IO_FACCESS,     /* args: mode */
+	IO_SETTLE,      /* nothing by itself: whatever ended before has ended for the server, too */
 	IO_GETDENTS = 70, /* args: address, length: struct linux_dirent64[] */
 	IO_RESOLVE,     /* args: whether the last name is followed; data: absolute path; answer: where it leads, in data; its length */
 	IO_READLINK,    /* data: absolute path; answer: the target, in data; its length */
@@ -195,6 +196,7 @@ enum io_up {
 	IO_UP_RESERVE = 50, /* args: address, length, flags: room for a mapping of several pieces; result: address */
 	IO_UP_UNMAP,    /* args: address, length */
 	IO_UP_HOLD,     /* args: descriptor, inode: keeps the inode by a page that is mapped; result: its address */
+	IO_UP_SEND,     /* args: descriptor; result: its handle, or 0 if it is not ours and has been sent on the socket; -EBADF if it is closed */
 };
 
 /* What the library must know of a mapping that it makes. */
@@ -212,6 +214,8 @@ struct io_vma {
 #define IO_VMA_JOINS 4
 /* The file has something to write back: msync is more than an error. */
 #define IO_VMA_FSYNC 8
+/* It is of device memory, not of page frames alone: VM_IO. */
+#define IO_VMA_IO 16
 
 /*
  * A descriptor sent to the server goes with these four bytes: the number of the

@@ -1,7 +1,7 @@
 /** What drivers, hardware models and boards are written with: `import { ... } from 'ioctopus/driver'`. */
 export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
-export { contiguous, generic } from './boards/index.ts';
+export { contiguous, generic, noncoherent } from './boards/index.ts';
 export * from './dma-buf/index.ts';
 export * from './irq/index.ts';
 export {
@@ -12,11 +12,13 @@ export {
   type Bus,
   type BusDescription,
   type CharacterRegion,
+  copyFails,
   copyFromUser,
   copyStringFromUser,
   copyStructFromUser,
   copyStructToUser,
   copyToUser,
+  type Defect,
   type Descriptors,
   type Device,
   type DeviceClass,
@@ -25,6 +27,7 @@ export {
   type DevicePlace,
   type File,
   type FileOperations,
+  type Gfp,
   type IoctlEntry,
   type IoctlHandler,
   ioctls,
@@ -36,6 +39,7 @@ export {
   kstrtou16,
   kstrtouint,
   kstrtoull,
+  type LockClass,
   type MaybeKernel,
   type MemoryObject,
   type MemoryRange,
@@ -84,6 +88,8 @@ export {
   type DmaRange,
   type DmaSegment,
   KernelMapping,
+  NonCoherentCaches,
+  type NonCoherentOptions,
   type PageRange,
   PhysicalMemory,
   type RegionDescription,

@@ -1,6 +1,6 @@
 /** ioctopus: Linux device nodes without the hardware and without the kernel. */
 export { Errno, type ErrnoName } from './abi/index.ts';
-export { boards, contiguous, generic } from './boards/index.ts';
+export { boards, contiguous, generic, type NonCoherentBoardOptions, noncoherent } from './boards/index.ts';
 export { BootedMachine, boot } from './doors/boot.ts';
 export { connect, FailedCall, type RemoteMachine, type RemoteMemory, type RemoteSys } from './doors/connect/index.ts';
 export type {
@@ -19,6 +19,10 @@ export {
   BrokenRules,
   type Credentials,
   Deadlock,
+  type Defect,
+  type Fault,
+  type FaultHit,
+  type FaultService,
   type Finding,
   type Kernel,
   Killed,

@@ -13,7 +13,7 @@ export function machineTest(board: () => Board = generic, options: MachineOption
   return plain.extend<{ machine: BootedMachine }>({
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads the names of wanted fixtures from this pattern
     machine: async ({}, use) => {
-      const machine = boot(board(), { stacks: true, ...options });
+      const machine = boot(board(), { stacks: true, history: true, ...options });
       await use(machine);
       machine.shutdown();
     },

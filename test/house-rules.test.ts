@@ -19,6 +19,7 @@ const LAYERS = [
   'vfs',
   'irq',
   'dma-buf',
+  'drm',
   'ports',
   ['drivers', 'hardware'],
   'machine',

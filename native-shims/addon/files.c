@@ -93,16 +93,16 @@ static napi_value identity(napi_env env, napi_callback_info info)
 	return out;
 }
 
-/* map(fd, length): the file's memory as an ArrayBuffer, until unmap. */
+/* map(fd, length, offset): the file's memory as an ArrayBuffer, until unmap. */
 static napi_value map(napi_env env, napi_callback_info info)
 {
-	double a[2];
+	double a[3];
 	napi_value out;
 	int64_t total;
 	void *at;
 
-	numbers(env, info, a, 2);
-	at = mmap(NULL, (size_t)a[1], PROT_READ | PROT_WRITE, MAP_SHARED, (int)a[0], 0);
+	numbers(env, info, a, 3);
+	at = mmap(NULL, (size_t)a[1], PROT_READ | PROT_WRITE, MAP_SHARED, (int)a[0], (off_t)a[2]);
 	if (at == MAP_FAILED)
 		return outcome(env, -1);
 	if (napi_create_external_arraybuffer(env, at, (size_t)a[1], NULL, NULL, &out) != napi_ok) {
@@ -127,6 +127,33 @@ static napi_value unmap(napi_env env, napi_callback_info info)
 	napi_adjust_external_memory(env, (int64_t)length, &total);
 	napi_detach_arraybuffer(env, argv[0]);
 	return outcome(env, munmap(at, length));
+}
+
+/* seals(fd): F_GET_SEALS. */
+static napi_value seals(napi_env env, napi_callback_info info)
+{
+	double a[1];
+
+	numbers(env, info, a, 1);
+	return outcome(env, fcntl((int)a[0], F_GET_SEALS));
+}
+
+static napi_value file_size(napi_env env, napi_callback_info info)
+{
+	double a[1];
+	struct stat st;
+
+	numbers(env, info, a, 1);
+	return fstat((int)a[0], &st) != 0 ? outcome(env, -1) : number(env, (double)st.st_size);
+}
+
+/* allocate(fd, offset, length): makes the pages of a range that are not there. */
+static napi_value allocate(napi_env env, napi_callback_info info)
+{
+	double a[3];
+
+	numbers(env, info, a, 3);
+	return outcome(env, fallocate((int)a[0], FALLOC_FL_KEEP_SIZE, (off_t)a[1], (off_t)a[2]));
 }
 
 /*
@@ -245,7 +272,7 @@ napi_value init_files(napi_env env, napi_value exports)
 		{ "memfd", memfd }, { "reopen", reopen }, { "close", close_fd }, { "identity", identity }, { "map", map },
 		{ "unmap", unmap }, { "soleHolder", sole_holder }, { "inotify", inotify }, { "watch", watch },
 		{ "unwatch", unwatch }, { "watchEvents", watch_events }, { "event", event }, { "signal", signal_event },
-		{ "now", now }, { "raiseFileLimit", raise_file_limit },
+		{ "now", now }, { "seals", seals }, { "fileSize", file_size }, { "allocate", allocate }, { "raiseFileLimit", raise_file_limit },
 	};
 
 	return EXPORT(env, exports, methods);

@@ -239,6 +239,10 @@ static int control(int fd, int command, long argument, int (*next)(int, int, ...
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
 		make_way((int)argument);
 	result = next(fd, command, argument);
+	/* The server may still have the pages of a buffer that this process has closed. */
+	if (result < 0 && command == F_ADD_SEALS && errno == EBUSY && (is_served() || is_inherited()) &&
+	    simple_call(IO_SETTLE, -1, 0, 0, 0, 0, 0, 0) == 0)
+		result = next(fd, command, argument);
 	if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC)) {
 		remember_copy(fd, result);
 		if (handle)

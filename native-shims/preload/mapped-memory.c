@@ -85,7 +85,6 @@ static int advice_error(const struct mapping *m, int advice)
 	switch (advice) {
 	case MADV_DONTNEED:
 	case MADV_FREE:
-	case MADV_DOFORK:
 	case MADV_DODUMP:
 	case 20 /* MADV_COLD */:
 	case 21 /* MADV_PAGEOUT */:
@@ -94,6 +93,8 @@ static int advice_error(const struct mapping *m, int advice)
 	case 24 /* MADV_DONTNEED_LOCKED */:
 	case 25 /* MADV_COLLAPSE */:
 		return EINVAL;
+	case MADV_DOFORK:
+		return m->flags & IO_VMA_IO ? EINVAL : 0;
 	case MADV_REMOVE:
 		return (m->flags & (IO_VMA_SHARED | IO_VMA_MAYWRITE)) == (IO_VMA_SHARED | IO_VMA_MAYWRITE) ? ENODEV : EACCES;
 	default:

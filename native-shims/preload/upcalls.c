@@ -23,6 +23,19 @@ static int64_t up_lookup(int fd)
 	return raw(SYS_fcntl, fd, F_GETFD) < 0 ? -EBADF : (int64_t)handle_of(fd);
 }
 
+/* The file itself, for a driver that keeps its memory. */
+static int64_t up_send(int fd, int index)
+{
+	int64_t handle = up_lookup(fd);
+	long n;
+
+	if (handle != 0)
+		return handle;
+	n = send_fd(fd, index);
+	STEP();
+	return n < 0 ? n : 0;
+}
+
 static int64_t up_map(const struct io_slot *slot)
 {
 	int fd = (int)slot->args[5];
@@ -91,6 +104,9 @@ void do_upcall(struct io_slot *slot, int index)
 		break;
 	case IO_UP_HOLD:
 		slot->result = hold_inode((int)slot->args[0], (uint64_t)slot->args[1]);
+		break;
+	case IO_UP_SEND:
+		slot->result = up_send((int)slot->args[0], index);
 		break;
 	default:
 		slot->result = -ENOSYS;

@@ -1,14 +1,17 @@
-import { addSwSync, addSystemHeap } from '../dma-buf/index.ts';
+import { addSwSync, addSystemHeap, addUdmabuf } from '../dma-buf/index.ts';
+import { addVgem } from '../drivers/vgem/index.ts';
 import type { Board } from '../machine/index.ts';
 
 /** A PC without special hardware: what every Linux machine has. */
 export function generic(): Board {
   return {
     name: 'generic',
-    description: 'a PC with a system DMA heap and sw_sync',
+    description: 'a PC with a system DMA heap, udmabuf, sw_sync, and vgem, a card without hardware',
     setUp(machine) {
       addSystemHeap(machine.system, machine.ram);
+      addUdmabuf(machine.system);
       addSwSync(machine.system);
+      addVgem(machine.system, machine.ram);
     },
   };
 }

@@ -2,8 +2,10 @@
 import type { Board } from '../machine/index.ts';
 import { contiguous } from './contiguous.ts';
 import { generic } from './generic.ts';
+import { noncoherent } from './noncoherent.ts';
 
-export { contiguous, generic };
+export type { NonCoherentBoardOptions } from './noncoherent.ts';
+export { contiguous, generic, noncoherent };
 
 /** Every board that `--board` knows. */
-export const boards: Readonly<Record<string, () => Board>> = { generic, contiguous };
+export const boards: Readonly<Record<string, () => Board>> = { generic, contiguous, noncoherent };

@@ -13,7 +13,7 @@ const HEADER = `\nDma-buf Objects:\n${['size', 'flags', 'mode', 'count'].map(col
 function* describe(dmabuf: DmaBuf<any>): Kernel<string> {
   const { file, resv, size, exporterName, name = '<none>' } = dmabuf;
   yield* resv.lock.lock({ mode: 'interruptible' });
-  const numbers = [decimal(size), hexadecimal(file.flags), hexadecimal(file.mode), decimal(file.count)];
+  const numbers = [decimal(size), hexadecimal(file.flags), hexadecimal(file.mode), decimal(file.holders)];
   const fences = resv.describe().map((line) => `\t${line}\n`);
   const devices = dmabuf.attachments.map(({ device }) => `\t${device.name}\n`);
   resv.unlock();

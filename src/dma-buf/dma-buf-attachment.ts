@@ -1,6 +1,8 @@
 import { Errno } from '../abi/index.ts';
 import { finish, type Kernel, type System, type Tracked } from '../kernel/index.ts';
 import type { DmaDevice, DmaDirection, DmaMapping, DmaSegment } from '../memory/index.ts';
+import { checkAttach } from './coherency-mode.ts';
+import { DeviceAccesses } from './device-access.ts';
 import type { DmaBuf } from './dma-buf.ts';
 import type { DmaBufAttachOps } from './dma-buf-ops.ts';
 import { DMA_RESV_USAGE_KERNEL } from './dma-resv-usage.ts';
@@ -41,6 +43,8 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
   readonly importerPrivate: I;
   /** For the exporter to keep what it likes. */
   private: unknown;
+  /** What the device has announced by begin_access. */
+  readonly accesses = new DeviceAccesses(this);
   readonly #mappings = new Map<SgTable, DmaMapping>();
   #cached: CachedMapping | undefined;
 
@@ -110,15 +114,8 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
   }
 
   /** dma_buf_map_attachment_unlocked: the same, and takes the lock itself. */
-  *mapUnlocked(direction: DmaDirection): Kernel<SgTable> {
-    const { dmabuf } = this;
-    dmabuf.assertNotLocked('map_attachment_unlocked');
-    yield* dmabuf.resv.lock.lock();
-    try {
-      return yield* this.map(direction);
-    } finally {
-      dmabuf.resv.unlock();
-    }
+  mapUnlocked(direction: DmaDirection): Kernel<SgTable> {
+    return this.dmabuf.underLock('map_attachment_unlocked', () => this.map(direction));
   }
 
   /** dma_buf_unmap_attachment, under the reservation lock. A table that is kept stays mapped until the attachment ends. */
@@ -134,15 +131,8 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
   }
 
   /** dma_buf_unmap_attachment_unlocked. */
-  *unmapUnlocked(table: SgTable, direction: DmaDirection): Kernel<void> {
-    const { dmabuf } = this;
-    dmabuf.assertNotLocked('unmap_attachment_unlocked');
-    yield* dmabuf.resv.lock.lock();
-    try {
-      yield* this.unmap(table, direction);
-    } finally {
-      dmabuf.resv.unlock();
-    }
+  unmapUnlocked(table: SgTable, direction: DmaDirection): Kernel<void> {
+    return this.dmabuf.underLock('unmap_attachment_unlocked', () => this.unmap(table, direction));
   }
 
   /** The exporter's side of a table, for the core and for exporters. */
@@ -198,14 +188,18 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
         throw error;
       }
     }
+    dmabuf.system.history?.note(dmabuf, `was mapped for ${this.device.name}`);
     const table = { segments: mapping.segments };
     this.#mappings.set(table, mapping);
+    if (this.accesses.areRequired) mapping.onAccess = (what) => this.accesses.accessed(table, what);
     return table;
   }
 
   *#unmap(table: SgTable, direction: DmaDirection): Kernel<void> {
     const mapping = this.#mappings.get(table) as DmaMapping;
+    this.accesses.assertNone('it was unmapped', table);
     this.#mappings.delete(table);
+    this.dmabuf.system.history?.note(this.dmabuf, `was unmapped for ${this.device.name}`);
     yield* finish(this.dmabuf.ops.unmapDmaBuf(this, mapping, direction));
   }
 
@@ -218,45 +212,44 @@ export class DmaBufAttachment<I = unknown> implements Tracked {
   }
 
   #report(rule: string, text: string): void {
-    this.dmabuf.system.findings.report(rule, `${this.describe()}: ${text}`);
+    this.dmabuf.system.findings.report(rule, `${this.describe()}: ${text}`, this.dmabuf);
   }
 }
 
 /** dma_buf_dynamic_attach. @param list the buffer's attachments, newest first */
 export function* attach<I>(list: DmaBufAttachment<any>[], attachment: DmaBufAttachment<I>): Kernel<DmaBufAttachment<I>> {
   const { dmabuf } = attachment;
-  const { ops, resv, system } = dmabuf;
-  dmabuf.assertNotLocked('attach');
-  yield* finish(ops.attach?.(dmabuf, attachment));
-  system.ledger.add(attachment);
-  yield* resv.lock.lock();
-  list.unshift(attachment);
-  let failure: { readonly error: unknown } | undefined;
+  checkAttach(dmabuf, attachment.device);
+  dmabuf.system.kmalloc('struct dma_buf_attachment');
+  yield* finish(dmabuf.ops.attach?.(dmabuf, attachment));
+  dmabuf.system.ledger.add(attachment);
   try {
-    yield* attachment.mapEarly();
+    yield* dmabuf.underLock('attach', function* () {
+      list.unshift(attachment);
+      yield* attachment.mapEarly();
+    });
   } catch (error) {
-    failure = { error };
+    yield* detach(list, attachment);
+    throw error;
   }
-  resv.unlock();
-  if (failure === undefined) return attachment;
-  yield* detach(list, attachment);
-  throw failure.error;
+  return attachment;
 }
 
 /** dma_buf_detach. */
 export function* detach(list: DmaBufAttachment<any>[], attachment: DmaBufAttachment<any>): Kernel<void> {
   const { dmabuf } = attachment;
-  const { ops, resv, system } = dmabuf;
-  dmabuf.assertNotLocked('detach');
+  const { ops, system } = dmabuf;
   if (!list.includes(attachment)) {
-    system.findings.report('dma-buf-not-attached', `${attachment.describe()} was detached, but has ended`);
+    system.findings.report('dma-buf-not-attached', `${attachment.describe()} was detached, but has ended`, dmabuf);
     return;
   }
-  yield* resv.lock.lock();
-  yield* attachment.dropCached();
-  list.splice(list.indexOf(attachment), 1);
-  resv.unlock();
-  if (attachment.mapped > 0) system.findings.report('dma-buf-detached-mapped', `${attachment.describe()} ended with a mapping`);
+  attachment.accesses.assertNone('it ended');
+  yield* dmabuf.underLock('detach', function* () {
+    yield* attachment.dropCached();
+    list.splice(list.indexOf(attachment), 1);
+  });
+  if (attachment.mapped > 0) system.findings.report('dma-buf-detached-mapped', `${attachment.describe()} ended with a mapping`, dmabuf);
   yield* finish(ops.detach?.(dmabuf, attachment));
   system.ledger.remove(attachment);
+  dmabuf.cpuView?.detached();
 }

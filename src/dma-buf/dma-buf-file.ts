@@ -43,7 +43,9 @@ const DIRECTIONS: readonly (DmaDirection | undefined)[] = [undefined, 'from-devi
 
 /** The file of a dma-buf: no read, no write, and no request looks at how it was opened. */
 export const dmaBufOperations: FileOperations<DmaBuf<any>> = {
-  release: (file) => file.private.release(),
+  release: (file) => file.private.leaveList(),
+
+  dentryRelease: (file) => file.private.release(),
 
   llseek(file, offset, whence) {
     if ((whence !== SEEK_SET && whence !== SEEK_END) || offset !== 0)
@@ -78,6 +80,7 @@ export const dmaBufOperations: FileOperations<DmaBuf<any>> = {
 function* setName(file: BufferFile, address: number, task: Task): Kernel<number> {
   const bytes = yield* copyStringFromUser(task.memory, address, DMA_BUF_NAME_LEN);
   if (bytes === undefined) throw new Errno('EINVAL', `a name has at most ${DMA_BUF_NAME_LEN - 1} bytes`);
+  task.system.kmalloc('the name of a dma-buf');
   file.private.name = String.fromCharCode(...bytes);
   return 0;
 }
@@ -95,9 +98,11 @@ function* exportSyncFile(file: BufferFile, address: number, task: Task): Kernel<
   const fd = yield* task.files.reserve(true);
   return yield* answerWithSyncFile(task, fd, argument, { fd }, () => {
     const fence = file.private.resv.getSingleton(usage) ?? getStubFence(task.system);
-    const syncFile = createSyncFile(task.system, fence);
-    fence.put();
-    return syncFile;
+    try {
+      return createSyncFile(task.system, fence);
+    } finally {
+      fence.put();
+    }
   });
 }
 
@@ -105,12 +110,18 @@ function* importSyncFile(file: BufferFile, { flags, fd }: { flags: number; fd: n
   const usage = wantsWrite(flags) ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ;
   const fence = yield* fenceOfDescriptor(fd, task, 'EINVAL');
   const { resv } = file.private;
-  yield* resv.lock.lock();
-  const fences = unwrapFence(fence);
-  resv.reserveFences(fences.length);
-  for (const single of fences) resv.addFence(single, usage);
-  resv.unlock();
-  fence.put();
+  try {
+    yield* resv.lock.lock();
+    try {
+      const fences = unwrapFence(fence);
+      resv.reserveFences(fences.length);
+      for (const single of fences) resv.addFence(single, usage);
+    } finally {
+      resv.unlock();
+    }
+  } finally {
+    fence.put();
+  }
   return 0;
 }
 

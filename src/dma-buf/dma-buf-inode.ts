@@ -7,7 +7,7 @@ import type { DmaBuf } from './dma-buf.ts';
 export class DmaBufs implements FileSystem {
   readonly type = 'dmabuf';
   readonly magic = DMA_BUF_MAGIC;
-  readonly dev = 13;
+  readonly dev = 11;
   /** What WARN_ON_ONCE has told of. */
   vmapHasFailed = false;
   readonly #system: System;

@@ -1,7 +1,8 @@
 import type { MaybeKernel, MemoryObject, Vma } from '../kernel/index.ts';
 import type { DmaDirection, DmaMapping, KernelMapping } from '../memory/index.ts';
+import type { CoherencyMode } from './coherency-mode.ts';
 import type { DmaBuf } from './dma-buf.ts';
-import type { DmaBufAttachment } from './dma-buf-attachment.ts';
+import type { DmaBufAttachment, SgTable } from './dma-buf-attachment.ts';
 import type { DmaResv } from './dma-resv.ts';
 
 /**
@@ -20,6 +21,9 @@ export interface DmaBufOps<P = unknown> {
   /** Maps the memory for the attachment's device. Undefined counts as ENOMEM. */
   readonly mapDmaBuf: (attachment: DmaBufAttachment<any>, direction: DmaDirection) => MaybeKernel<DmaMapping | undefined>;
   readonly unmapDmaBuf: (attachment: DmaBufAttachment<any>, mapping: DmaMapping, direction: DmaDirection) => MaybeKernel<void>;
+  /** The device is about to access the buffer, or has done so: the proposed begin_access and end_access. Must not wait. */
+  readonly beginAccess?: (attachment: DmaBufAttachment<any>, table: SgTable, direction: DmaDirection) => void;
+  readonly endAccess?: (attachment: DmaBufAttachment<any>, table: SgTable, direction: DmaDirection) => void;
   /** The last reference is gone. */
   readonly release: (dmabuf: DmaBuf<P>) => MaybeKernel<void>;
   readonly beginCpuAccess?: (dmabuf: DmaBuf<P>, direction: DmaDirection) => MaybeKernel<void>;
@@ -41,6 +45,8 @@ export interface DmaBufExportInfo<P> {
   readonly private: P;
   /** Fences to share with other buffers; one of its own when left out. */
   readonly resv?: DmaResv;
+  /** `default` when left out. */
+  readonly coherency?: CoherencyMode;
   /** Set when the buffer is exactly this memory, first byte to last: it can then be handed to native programs as it is. */
   readonly memory?: MemoryObject;
 }

@@ -12,7 +12,10 @@ import {
   type Vma,
   WaitQueue,
 } from '../kernel/index.ts';
-import type { DmaDevice, DmaDirection } from '../memory/index.ts';
+import type { DmaDevice, DmaDirection, KernelMapping } from '../memory/index.ts';
+import type { CoherencyMode } from './coherency-mode.ts';
+import { CpuAccessBalance } from './cpu-access-balance.ts';
+import { type CpuView, cpuViewOf } from './cpu-view.ts';
 import { attach, DmaBufAttachment, detach } from './dma-buf-attachment.ts';
 import { dmaBufOperations } from './dma-buf-file.ts';
 import { DmaBufInode, dmaBufs } from './dma-buf-inode.ts';
@@ -21,6 +24,7 @@ import { Vmap } from './dma-buf-vmap.ts';
 import type { DmaFenceCallback } from './dma-fence.ts';
 import { DmaResv } from './dma-resv.ts';
 import { usageToWaitFor } from './dma-resv-usage.ts';
+import { addStatistics, removeStatistics } from './sysfs-statistics.ts';
 
 /** One of the two callbacks by which polls wait for the fences of a buffer. */
 export interface PollSlot {
@@ -42,6 +46,8 @@ export class DmaBuf<P = unknown> implements Tracked {
   readonly size: number;
   readonly private: P;
   readonly resv: DmaResv;
+  /** What the exporter states of accesses by the CPU and by devices. */
+  readonly coherency: CoherencyMode;
   readonly file: File<DmaBuf<P>>;
   /** Set by the user; undefined until then, and possibly empty. One character is one byte. */
   name: string | undefined;
@@ -49,6 +55,9 @@ export class DmaBuf<P = unknown> implements Tracked {
   readonly pollIn: PollSlot = { callback: undefined };
   readonly pollOut: PollSlot = { callback: undefined };
   readonly #ownsResv: boolean;
+  /** Where caches are not coherent. */
+  readonly cpuView: CpuView | undefined;
+  readonly #balance: CpuAccessBalance | undefined;
   /** Newest first. Changed under the reservation lock. */
   readonly #attachments: DmaBufAttachment<any>[] = [];
   readonly #vmap = new Vmap(this);
@@ -56,16 +65,19 @@ export class DmaBuf<P = unknown> implements Tracked {
   /**
    * dma_buf_export. The caller owns the one reference to the file.
    *
-   * @throws Errno EINVAL for operations that do not go together, which is also a finding
+   * @throws Errno EINVAL for operations that do not go together, which is also a finding; ENOMEM, ENFILE
    */
   constructor(system: System, info: DmaBufExportInfo<P>) {
     checkOperations(system, info);
+    system.kmalloc('struct dma_buf');
     const all = dmaBufs(system);
     this.system = system;
     this.exporterName = info.exporterName;
     this.ops = info.ops;
     this.size = info.size;
     this.private = info.private;
+    this.coherency = info.coherency ?? 'default';
+    this.cpuView = info.memory === undefined ? undefined : cpuViewOf(system, info.memory);
     const inode = new DmaBufInode(all, all.nextIno(), info.size, system.scheduler.current);
     const label = `dma-buf ${inode.ino} (${info.exporterName})`;
     this.polled = new WaitQueue(`the fences of ${label}`);
@@ -79,8 +91,12 @@ export class DmaBuf<P = unknown> implements Tracked {
       path: () => `/dmabuf:${this.name ?? ''}`,
       ...(info.memory === undefined ? {} : { memory: info.memory }),
     });
+    this.#balance = system.checksCpuAccess ? new CpuAccessBalance(system, this) : undefined;
     all.add(this);
     system.ledger.add(this);
+    addStatistics(this);
+    this.cpuView?.named(() => this.describe());
+    system.history?.note(this, 'was exported');
   }
 
   /** get_dma_buf. */
@@ -125,33 +141,53 @@ export class DmaBuf<P = unknown> implements Tracked {
   }
 
   /** dma_buf_vmap, under the reservation lock: the buffer as kernel code sees it. @throws Errno EINVAL without such an operation */
-  vmap() {
+  vmap(): Kernel<KernelMapping> {
     return this.#vmap.map();
   }
 
   /** dma_buf_vunmap, under the reservation lock: once for each {@link vmap}, with what it gave. */
-  vunmap(...given: Parameters<Vmap['unmap']>) {
-    return this.#vmap.unmap(...given);
+  vunmap(mapping: KernelMapping): Kernel<void> {
+    return this.#vmap.unmap(mapping);
+  }
+
+  /** dma_buf_vmap_unlocked: takes the lock itself. */
+  vmapUnlocked(): Kernel<KernelMapping> {
+    return this.underLock('vmap_unlocked', () => this.vmap());
+  }
+
+  /** dma_buf_vunmap_unlocked. */
+  vunmapUnlocked(mapping: KernelMapping): Kernel<void> {
+    return this.underLock('vunmap_unlocked', () => this.vunmap(mapping));
   }
 
   /** dma_buf_begin_cpu_access: the exporter first, then the fences. @throws Errno what the exporter says, ERESTARTSYS */
   beginCpuAccess(direction: DmaDirection): MaybeKernel<number> {
+    this.system.history?.note(this, `CPU access began, ${direction}`);
     this.assertNotLocked('begin_cpu_access');
     const begun = this.ops.beginCpuAccess?.(this, direction);
     const usage = usageToWaitFor(direction !== 'from-device');
-    if (!isKernel(begun as MaybeKernel<void>) && this.resv.testSignaled(usage)) return 0;
-    return this.#waitAfter(begun, usage);
+    if (!isKernel(begun as MaybeKernel<void>) && this.resv.testSignaled(usage)) {
+      this.#balance?.began();
+      this.cpuView?.begun(direction);
+      return 0;
+    }
+    return this.#waitAfter(begun, usage, direction);
   }
 
-  *#waitAfter(begun: MaybeKernel<void>, usage: 0 | 1 | 2 | 3): Kernel<number> {
+  *#waitAfter(begun: MaybeKernel<void>, usage: 0 | 1 | 2 | 3, direction: DmaDirection): Kernel<number> {
     yield* finish(begun);
+    this.cpuView?.begun(direction);
     yield* this.resv.wait(usage);
+    this.#balance?.began();
     return 0;
   }
 
   /** dma_buf_end_cpu_access. @throws Errno what the exporter says */
   endCpuAccess(direction: DmaDirection): MaybeKernel<number> {
+    this.system.history?.note(this, `CPU access ended, ${direction}`);
+    this.#balance?.ended();
     this.assertNotLocked('end_cpu_access');
+    this.cpuView?.ended(direction);
     const ended = this.ops.endCpuAccess?.(this, direction);
     return isKernel(ended as MaybeKernel<void>) ? this.#ended(ended as Kernel<void>) : 0;
   }
@@ -169,14 +205,23 @@ export class DmaBuf<P = unknown> implements Tracked {
     if (vma.offset < 0 || vma.offset / PAGE_SIZE + vma.length / PAGE_SIZE > pages) {
       throw new Errno('EINVAL', `offset ${vma.offset} and length ${vma.length} reach beyond the ${pages} pages of the buffer`);
     }
+    if (this.cpuView !== undefined) this.cpuView.isMapped = true;
+    this.system.history?.note(this, 'was mapped by a program');
     return this.ops.mmap(this, vma);
   }
 
-  /** The file's last reference is gone. */
-  release(): MaybeKernel<void> {
+  /** dma_buf_file_release: the file's last reference is gone. Somebody may still have a path to it. */
+  leaveList(): void {
     dmaBufs(this.system).remove(this);
+  }
+
+  /** dma_buf_release: nothing leads to the file any more. */
+  release(): MaybeKernel<void> {
+    removeStatistics(this);
     this.system.ledger.remove(this);
+    this.#balance?.released();
     this.#vmap.assertGone();
+    this.cpuView?.retired();
     const released = this.ops.release(this);
     if (isKernel(released as MaybeKernel<void>)) return this.#finishAfter(released as Kernel<void>);
     this.#finish();
@@ -191,7 +236,22 @@ export class DmaBuf<P = unknown> implements Tracked {
     if (this.#ownsResv) this.resv.finish();
     for (const { device, mapped } of this.#attachments) {
       const use = mapped > 0 ? ', which has it mapped' : '';
-      this.system.findings.report('dma-buf-released-attached', `${this.describe()} was released while attached to ${device.name}${use}`);
+      this.system.findings.report(
+        'dma-buf-released-attached',
+        `${this.describe()} was released while attached to ${device.name}${use}`,
+        this,
+      );
+    }
+  }
+
+  /** Runs code with the reservation lock held. @param what the caller was about to do, who must not hold it already */
+  *underLock<T>(what: string, work: () => Kernel<T>): Kernel<T> {
+    this.assertNotLocked(what);
+    yield* this.resv.lock.lock();
+    try {
+      return yield* work();
+    } finally {
+      this.resv.unlock();
     }
   }
 

@@ -30,14 +30,21 @@ export class DmaFenceArray extends DmaFence {
   /** Set when it is about to signal: from then on the errors of members do not count. */
   #isDecided = false;
 
-  /** dma_fence_array_create. @param fences whose references become the array's; at least one, and no array or chain among them */
+  /**
+   * dma_fence_array_create.
+   *
+   * @param fences whose references become the array's; at least one, and no array or chain among them
+   * @throws Errno ENOMEM; the references stay the caller's then
+   */
   constructor(system: System, fences: readonly DmaFence[], kind: DmaFenceArrayKind = 'all') {
+    system.kmalloc('struct dma_fence_array');
     super(system, { ops: arrayOps, context: allocateFenceContexts(system), seqno: 1 });
     this.fences = fences;
     this.#pending = kind === 'any' ? 1 : fences.length;
-    if (fences.length === 0) system.findings.report('fence-array-misused', `${this.describe()} has no members`);
+    if (fences.length === 0) system.findings.report('fence-array-misused', `${this.describe()} has no members`, this);
     for (const member of fences) {
-      if (member.isContainer) system.findings.report('fence-array-misused', `${this.describe()} was made of ${member.describe()}`);
+      if (member.isContainer)
+        system.findings.report('fence-array-misused', `${this.describe()} was made of ${member.describe()}`, this, member);
     }
   }
 
@@ -86,6 +93,16 @@ export class DmaFenceArray extends DmaFence {
 
   #takeError(member: DmaFence): void {
     if (!this.#isDecided && this.error === 0) this.error = member.error;
+  }
+}
+
+/** A fence for all of several, whose references are taken whether it can be made or not. @throws Errno ENOMEM */
+export function fenceArrayOf(system: System, fences: readonly DmaFence[]): DmaFenceArray {
+  try {
+    return new DmaFenceArray(system, fences);
+  } catch (error) {
+    for (const fence of fences) fence.put();
+    throw error;
   }
 }
 

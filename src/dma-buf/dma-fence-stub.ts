@@ -37,8 +37,10 @@ export function getStubFence(system: System): DmaFence {
  * dma_fence_allocate_private_stub: a signalled fence of its own.
  *
  * @param timestamp_ns virtual time at which it is to have signalled
+ * @throws Errno ENOMEM
  */
 export function allocatePrivateStub(system: System, timestamp_ns: number): DmaFence {
+  system.kmalloc('struct dma_fence');
   const fence = new DmaFence(system, { ops: stubOps, context: 0, seqno: 0 });
   fence.signal(timestamp_ns);
   return fence;

@@ -1,7 +1,7 @@
 /** The plain fences inside of containers, and one fence for all of several: drivers/dma-buf/dma-fence-unwrap.c. */
 import type { System } from '../kernel/index.ts';
 import { type DmaFence, isLater } from './dma-fence.ts';
-import { DmaFenceArray } from './dma-fence-array.ts';
+import { DmaFenceArray, fenceArrayOf } from './dma-fence-array.ts';
 import { containedFence, DmaFenceChain, walkFenceChain } from './dma-fence-chain.ts';
 import { allocatePrivateStub } from './dma-fence-stub.ts';
 
@@ -22,6 +22,8 @@ const membersOf = (fence: DmaFence) => (fence instanceof DmaFenceArray ? fence.f
  * dma_fence_unwrap_merge: one fence for all of several, with a reference for the caller. Signalled ones are dropped, with their errors,
  * and of each context only the latest stays. What is left is that fence itself, an array in the order of contexts, or a stub that
  * signalled with the last of them.
+ *
+ * @throws Errno ENOMEM
  */
 export function mergeFences(system: System, fences: readonly DmaFence[]): DmaFence {
   let signaledAt_ns = 0;
@@ -37,5 +39,5 @@ export function mergeFences(system: System, fences: readonly DmaFence[]): DmaFen
   if (latest.size === 0) return allocatePrivateStub(system, signaledAt_ns);
   const kept = [...latest.values()].sort((a, b) => a.context - b.context);
   for (const fence of kept) fence.get();
-  return kept.length === 1 ? (kept[0] as DmaFence) : new DmaFenceArray(system, kept);
+  return kept.length === 1 ? (kept[0] as DmaFence) : fenceArrayOf(system, kept);
 }

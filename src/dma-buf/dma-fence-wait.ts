@@ -15,6 +15,8 @@ export function* waitAnyFence(system: System, fences: readonly DmaFence[], optio
     system.findings.report('fence-wait-misused', `a wait of ${timeout_ns} ns for any of ${fences.length} fences`);
     throw new Errno('EINVAL', 'no fence to wait for, or a negative time');
   }
+  system.lockdep.mightSleep('fences');
+  system.lockdep.fenceMap.mightTake();
   if (timeout_ns === 0) return indexOf(fences.findIndex((fence) => fence.isSignaled));
   const signaled = new WaitQueue(`any of ${fences.map((fence) => fence.name).join(', ')}`);
   // One for each, because the same fence may be there twice.

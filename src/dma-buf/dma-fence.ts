@@ -1,5 +1,5 @@
 import { Errno, errno } from '../abi/index.ts';
-import { Counted, type Kernel, type System, type WaitOptions, WaitQueue, wait } from '../kernel/index.ts';
+import { Counted, isKernel, type Kernel, type System, type WaitOptions, WaitQueue, wait } from '../kernel/index.ts';
 
 /** What kind of fence it is, as `struct dma_fence_ops`. */
 export interface DmaFenceOps {
@@ -65,12 +65,13 @@ export class DmaFence extends Counted {
     this.is64bit = description.is64bit ?? false;
     this.#tracked = tracked;
     if (tracked) system.ledger.add(this);
+    system.history?.note(this, 'was made');
   }
 
   /** The last put of an unsignalled fence that somebody still waits for signals it with EDEADLK, so that nobody hangs. */
   protected released(): void {
     if (!this.#signaled && (this.#callbacks?.size ?? 0) > 0) {
-      this.system.findings.report('fence-released-unsignalled', `${this.describe()} was released while somebody waits for it`);
+      this.system.findings.report('fence-released-unsignalled', `${this.describe()} was released while somebody waits for it`, this);
       this.error = -errno.EDEADLK;
       this.#complete(this.system.now());
     }
@@ -95,7 +96,7 @@ export class DmaFence extends Counted {
    */
   signal(timestamp_ns = this.system.now()): boolean {
     this.assertHeld('signal');
-    if (this.#signaledByDriver) this.system.findings.report('fence-signalled-twice', `${this.describe()} was signalled again`);
+    if (this.#signaledByDriver) this.system.findings.report('fence-signalled-twice', `${this.describe()} was signalled again`, this);
     this.#signaledByDriver = true;
     return this.#complete(timestamp_ns);
   }
@@ -111,15 +112,31 @@ export class DmaFence extends Counted {
     if (this.#signaled) return false;
     this.#signaled = true;
     this.#timestamp_ns = timestamp_ns;
+    this.system.history?.note(this, 'signalled');
     const callbacks = this.#callbacks;
     if (callbacks === undefined) return true;
-    for (const callback of callbacks) {
-      // One that runs may still remove those behind it.
-      callbacks.delete(callback);
-      callback(this);
+    const { scheduler } = this.system;
+    const before = scheduler.enterAtomic({ describe: () => `a callback of ${this.describe()}` });
+    try {
+      for (const callback of callbacks) {
+        // One that runs may still remove those behind it.
+        callbacks.delete(callback);
+        this.#call(callback);
+      }
+    } finally {
+      scheduler.enterAtomic(before);
     }
     this.#callbacks = undefined;
     return true;
+  }
+
+  #call(callback: (fence: DmaFence) => unknown): void {
+    if (!isKernel(callback(this))) return;
+    this.system.findings.report('sleep-in-atomic', `a callback of ${this.describe()} is a generator, but callbacks cannot wait`, this);
+  }
+
+  left(): void {
+    if (!this.#signaled) this.system.findings.report('fence-never-signalled', `${this.describe()} has not signalled, and never will`, this);
   }
 
   /** dma_fence_set_error. @param code before the signal only */
@@ -128,6 +145,7 @@ export class DmaFence extends Counted {
       this.system.findings.report(
         'fence-error-misused',
         `error ${code} set on ${this.#signaled ? 'a signalled fence' : 'a fence'} ${this.describe()}`,
+        this,
       );
     }
     this.error = code;
@@ -173,6 +191,7 @@ export class DmaFence extends Counted {
   enableSignaling(): void {
     if (this.#signaled || this.#signalingEnabled) return;
     this.#signalingEnabled = true;
+    this.system.history?.note(this, 'was asked to signal');
     if (this.ops.enableSignaling?.(this) === false) this.#complete(this.system.now());
   }
 
@@ -205,9 +224,12 @@ export class DmaFence extends Counted {
    */
   *wait(options: WaitOptions = {}): Kernel<boolean> {
     if ((options.timeout_ns ?? 0) < 0) {
-      this.system.findings.report('fence-wait-misused', `a wait of ${options.timeout_ns} ns for ${this.describe()}`);
+      this.system.findings.report('fence-wait-misused', `a wait of ${options.timeout_ns} ns for ${this.describe()}`, this);
       throw new Errno('EINVAL', 'the time to wait is negative');
     }
+    const { lockdep } = this.system;
+    lockdep.mightSleep(this.describe());
+    lockdep.fenceMap.mightTake();
     this.enableSignaling();
     if (this.ops.wait !== undefined) return yield* this.ops.wait(this, options);
     if (this.#signaled) return true;
@@ -237,7 +259,7 @@ export class DmaFence extends Counted {
 }
 
 function reportWithoutOrder(a: DmaFence, b: DmaFence): void {
-  a.system.findings.report('fences-without-order', `${a.describe()} and ${b.describe()} are of different contexts`);
+  a.system.findings.report('fences-without-order', `${a.describe()} and ${b.describe()} are of different contexts`, a, b);
 }
 
 /** dma_fence_is_later: whether `a` comes after `b` of the same context. Fences of different contexts have no order. */

@@ -1,7 +1,7 @@
 import { Errno } from '../abi/index.ts';
 import { type Kernel, type System, type WaitOptions, WwClass, WwMutex } from '../kernel/index.ts';
 import { type DmaFence, isLaterOrSame } from './dma-fence.ts';
-import { DmaFenceArray } from './dma-fence-array.ts';
+import { fenceArrayOf } from './dma-fence-array.ts';
 import { PendingFences } from './dma-resv-pending.ts';
 import { DMA_RESV_USAGE_BOOKKEEP, DMA_RESV_USAGE_READ, type DmaResvUsage } from './dma-resv-usage.ts';
 
@@ -63,7 +63,7 @@ export class DmaResv {
   /**
    * dma_resv_reserve_fences: makes sure that so many fences can be added before the lock is given back.
    *
-   * @throws Errno EINVAL for 0
+   * @throws Errno EINVAL for 0, ENOMEM
    */
   reserveFences(count: number): void {
     this.#assertLocked('reserve');
@@ -74,6 +74,7 @@ export class DmaResv {
     this.#reserved = Math.max(this.#reserved, count);
     const needed = this.#list.length + count;
     if (needed <= this.#slots) return;
+    this.#system.kmalloc('struct dma_resv_list');
     this.#slots = slotsGiven(this.#slots === 0 ? Math.max(FIRST_SLOTS, powerOfTwo(count)) : Math.max(needed, 2 * this.#slots));
     const done: DmaResvEntry[] = [];
     const kept: DmaResvEntry[] = [];
@@ -85,8 +86,9 @@ export class DmaResv {
   /** dma_resv_add_fence: the fence takes the slot of one that it makes superfluous, else a new one. Takes a reference. */
   addFence(fence: DmaFence, usage: DmaResvUsage): void {
     this.#assertLocked('add');
-    if (fence.isContainer) this.#system.findings.report('resv-container-fence', `${fence.describe()} was added whole`);
+    if (fence.isContainer) this.#system.findings.report('resv-container-fence', `${fence.describe()} was added whole`, fence);
     fence.get();
+    this.#system.history?.note(fence, `added to ${this.lock.name}`);
     for (let slot = 0; slot < this.#list.length; slot++) {
       const old = this.#list[slot] as DmaResvEntry;
       const isSuperseded = old.fence.context === fence.context && old.usage >= usage && isLaterOrSame(fence, old.fence);
@@ -95,7 +97,7 @@ export class DmaResv {
       old.fence.put();
       return;
     }
-    if (this.#reserved === 0) this.#system.findings.report('resv-slot-not-reserved', `no slot was reserved for ${fence.describe()}`);
+    if (this.#reserved === 0) this.#system.findings.report('resv-slot-not-reserved', `no slot was reserved for ${fence.describe()}`, fence);
     this.#reserved = Math.max(0, this.#reserved - 1);
     this.#list.push({ fence, usage });
   }
@@ -154,8 +156,9 @@ export class DmaResv {
     return true;
   }
 
-  /** dma_resv_get_fences: the pending ones, with a reference to each for the caller. */
+  /** dma_resv_get_fences: the pending ones, with a reference to each for the caller. @throws Errno ENOMEM */
   getFences(usage: DmaResvUsage): DmaFence[] {
+    this.#system.kmalloc('fences of a dma_resv');
     const fences: DmaFence[] = [];
     const pending = this.pending(usage);
     for (const fence of pending) {
@@ -168,10 +171,12 @@ export class DmaResv {
   /**
    * dma_resv_get_singleton: one fence for all pending ones, with a reference for the caller; undefined when there are none. It must not
    * be added here again.
+   *
+   * @throws Errno ENOMEM
    */
   getSingleton(usage: DmaResvUsage): DmaFence | undefined {
     const fences = this.getFences(usage);
-    return fences.length > 1 ? new DmaFenceArray(this.#system, fences) : fences[0];
+    return fences.length > 1 ? fenceArrayOf(this.#system, fences) : fences[0];
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { MemoryObject, System, Vma } from '../kernel/index.ts';
-import { type DmaDevice, type DmaMapping, KernelMapping, type PageRange } from '../memory/index.ts';
+import { cachesOf, type DmaDevice, type DmaMapping, KernelMapping, type PageRange } from '../memory/index.ts';
+import { type CoherencyMode, coherencyOf } from './coherency-mode.ts';
 import { DmaBuf } from './dma-buf.ts';
 import type { DmaBufOps } from './dma-buf-ops.ts';
 
@@ -24,6 +25,7 @@ export interface HeapBuffer {
 /** What system_heap.c and cma_heap.c do alike: all but where pages come from, and mmap. */
 export const heapOperations = {
   attach(dmabuf, attachment) {
+    dmabuf.system.kmalloc('struct dma_heap_attachment');
     const own: HeapAttachment = { device: attachment.device, mapping: undefined };
     attachment.private = own;
     dmabuf.private.attachments.unshift(own);
@@ -52,6 +54,16 @@ export const heapOperations = {
 
   endCpuAccess(dmabuf, direction) {
     for (const { device, mapping } of dmabuf.private.attachments) if (mapping !== undefined) device.syncSgForDevice(mapping, direction);
+  },
+
+  beginAccess(attachment, table, direction) {
+    const mapping = attachment.mappingOf(table);
+    if (mapping !== undefined) attachment.device.syncSgForDevice(mapping, direction);
+  },
+
+  endAccess(attachment, table, direction) {
+    const mapping = attachment.mappingOf(table);
+    if (mapping !== undefined) attachment.device.syncSgForCpu(mapping, direction);
   },
 
   vmap: ({ private: { memory }, size }) => new KernelMapping([{ memory, offset: 0, length: size }]),
@@ -90,17 +102,26 @@ export interface HeapExport {
   readonly ops: DmaBufOps<HeapBuffer>;
   /** Of the buffer's file. */
   readonly flags: number;
+  /** The CPU does not cache the memory. */
+  readonly isUncached?: boolean;
+}
+
+/** What the heaps state, in a kernel that lets them. */
+function coherencyOfHeap(system: System, isUncached: boolean): CoherencyMode {
+  if (!coherencyOf(system).deviceAccess) return 'default';
+  return isUncached ? 'memory-write-combined' : 'dma-api';
 }
 
 /** Exports a buffer of zeros over pages. When that fails the pages are given back. @throws Errno ENOMEM, ENFILE */
 export function exportHeapBuffer<T extends HeapPiece>(
   system: System,
-  { name, ops, flags }: HeapExport,
+  { name, ops, flags, isUncached = false }: HeapExport,
   found: HeapPages<T>,
 ): DmaBuf<HeapBuffer> {
   const size = found.pieces.reduce((sum, { length }) => sum + length, 0);
   let memory: MemoryObject | undefined;
   try {
+    system.kmalloc('struct sg_table');
     memory = system.memory.allocate(size, `a ${name} heap buffer`);
     const pages: PageRange[] = [];
     let offset = 0;
@@ -110,7 +131,9 @@ export function exportHeapBuffer<T extends HeapPiece>(
       offset += piece.length;
     }
     const buffer: HeapBuffer = { pages, memory, free: found.free, attachments: [] };
-    return new DmaBuf(system, { exporterName: name, ops, size, flags, private: buffer, memory });
+    if (isUncached) cachesOf(system).setUncached?.(memory);
+    const coherency = coherencyOfHeap(system, isUncached);
+    return new DmaBuf(system, { exporterName: name, ops, size, flags, private: buffer, memory, coherency });
   } catch (error) {
     found.free();
     memory?.put();

@@ -1,4 +1,6 @@
 /** Buffers that devices and programs share, and the fences that say when they may be used (drivers/dma-buf of Linux). */
+export { type CoherencyMode, type CoherencySettings, coherencyOf, setCoherency } from './coherency-mode.ts';
+export { beginAccess, endAccess, watchTransfer } from './device-access.ts';
 export { DmaBuf, dmaBufFd, dmaBufGet, liveDmaBufs } from './dma-buf.ts';
 export { type DmaBufAttachment, enableMoveNotify, type SgTable } from './dma-buf-attachment.ts';
 export type { DmaBufAttachOps, DmaBufExportInfo, DmaBufOps } from './dma-buf-ops.ts';
@@ -27,8 +29,11 @@ export {
   type DmaResvUsage,
   usageToWaitFor,
 } from './dma-resv-usage.ts';
+export { beginSignalling, endSignalling, type SignallingCookie } from './fence-signalling.ts';
 export { addCmaHeap, addReservedHeap } from './region-heap.ts';
 export { addSwSync } from './sw-sync.ts';
 export { createSyncFile, fenceOfSyncFile } from './sync-file.ts';
 export { SyncPoint, SyncTimeline } from './sync-timeline.ts';
-export { addSystemHeap } from './system-heap.ts';
+export { enableSysfsStatistics } from './sysfs-statistics.ts';
+export { addSystemHeap, addUncachedHeap } from './system-heap.ts';
+export { addUdmabuf } from './udmabuf.ts';

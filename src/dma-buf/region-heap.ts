@@ -52,6 +52,8 @@ class RegionHeap implements DmaHeap {
 
   allocate(length: number, flags: number): DmaBuf<HeapBuffer> {
     const region = this.#region;
+    this.#system.kmalloc('struct cma_heap_buffer');
+    if (this.#system.faults.fails('page', this.name) !== undefined) throw new Errno('ENOMEM', `${this.name} has no pages to give`);
     const address = region.allocate(length, this.#alignmentOf(length));
     return exportHeapBuffer(
       this.#system,

@@ -31,9 +31,11 @@ function* createFence(file: TimelineFile, address: number, task: Task): Kernel<n
   const argument = takeStruct(task.memory, sw_sync_create_fence_data, address);
   return yield* answerWithSyncFile(task, fd, argument, { fence: fd }, ({ value: { value } }) => {
     const point = file.private.createPoint(value);
-    const syncFile = createSyncFile(task.system, point);
-    point.put();
-    return syncFile;
+    try {
+      return createSyncFile(task.system, point);
+    } finally {
+      point.put();
+    }
   });
 }
 

@@ -40,11 +40,19 @@ export interface SyncFile {
 
 const NAME_MAX = 31;
 
-/** sync_file_create: a read-only file that holds a reference of its own to the fence. */
+/** sync_file_create: a read-only file that holds a reference of its own to the fence. @throws Errno ENOMEM */
 export function createSyncFile(system: System, fence: DmaFence, userName = ''): File<SyncFile> {
-  fence.get();
+  system.kmalloc('struct sync_file');
   const syncFile: SyncFile = { fence, userName, signaled: new WaitQueue(fence.describe()), callback: undefined };
-  return system.anonymous.open('sync_file', operations, syncFile, O_RDONLY);
+  let file: File<SyncFile>;
+  try {
+    file = system.anonymous.open('sync_file', operations, syncFile, O_RDONLY);
+  } catch {
+    // sync_file_alloc does not tell why.
+    throw new Errno('ENOMEM', 'no file for a sync file');
+  }
+  fence.get();
+  return file;
 }
 
 /** sync_file_get_fence: the fence of a file, with a reference; undefined when the file is something else. */
@@ -126,9 +134,11 @@ function* mergeWith(file: File<SyncFile>, fd2: number, name: string, task: Task)
   const second = yield* fenceOfDescriptor(fd2, task, 'ENOENT');
   try {
     const both = mergeFences(task.system, [file.private.fence, second]);
-    const merged = createSyncFile(task.system, both, name);
-    both.put();
-    return merged;
+    try {
+      return createSyncFile(task.system, both, name);
+    } finally {
+      both.put();
+    }
   } finally {
     second.put();
   }
@@ -159,6 +169,7 @@ function* fileInfo(file: File<SyncFile>, address: number, task: Task): Kernel<nu
     status = fence.status;
   } else {
     if (room < fences.length) throw new Errno('EINVAL', `there are ${fences.length} fences`);
+    task.system.kmalloc('struct sync_fence_info');
     const info = describeFences(fences);
     yield* copyToUser(task.memory, records, info.bytes);
     status = info.status;

@@ -51,6 +51,7 @@ export class SyncTimeline extends Counted {
     super();
     this.#system = system;
     this.name = name;
+    system.kmalloc('struct sync_timeline');
     this.context = allocateFenceContexts(system);
     system.single(makeTimelines).all.add(this);
   }
@@ -64,8 +65,13 @@ export class SyncTimeline extends Counted {
     return ((value - this.#value) | 0) <= 0;
   }
 
-  /** sync_pt_create: a fence for a number, with a reference for the caller. Those who ask for a pending number share its fence. */
+  /**
+   * sync_pt_create: a fence for a number, with a reference for the caller. Those who ask for a pending number share its fence.
+   *
+   * @throws Errno ENOMEM
+   */
   createPoint(value: number): SyncPoint {
+    this.#system.kmalloc('struct sync_pt');
     const at = this.#placeOf(value);
     const known = this.#points[at];
     if (known !== undefined && known.seqno === value) return known.get();

@@ -55,21 +55,25 @@ function allocateBlocks(ram: PhysicalMemory, length: number): Block[] {
 
 /** The heap of ordinary pages (drivers/dma-buf/heaps/system_heap.c): `/dev/dma_heap/system`. */
 class SystemHeap implements DmaHeap {
-  readonly name = 'system';
+  readonly name: string;
+  readonly #isUncached: boolean;
   readonly #system: System;
   readonly #ram: PhysicalMemory;
 
-  constructor(system: System, ram: PhysicalMemory) {
+  constructor(system: System, ram: PhysicalMemory, name: string, isUncached: boolean) {
+    this.name = name;
+    this.#isUncached = isUncached;
     this.#system = system;
     this.#ram = ram;
   }
 
   allocate(length: number, flags: number): DmaBuf<HeapBuffer> {
     const ram = this.#ram;
+    this.#system.kmalloc('struct system_heap_buffer');
     const blocks = allocateBlocks(ram, length);
     return exportHeapBuffer(
       this.#system,
-      { name: this.name, ops: operations, flags },
+      { name: this.name, ops: operations, flags, isUncached: this.#isUncached },
       {
         pieces: blocks,
         back: ({ address, order }, memory, offset) => ram.back(address, order, memory, offset),
@@ -81,5 +85,10 @@ class SystemHeap implements DmaHeap {
 
 /** Adds the system heap to a machine. */
 export function addSystemHeap(system: System, ram: PhysicalMemory): void {
-  addDmaHeap(system, new SystemHeap(system, ram));
+  addDmaHeap(system, new SystemHeap(system, ram, 'system', false));
+}
+
+/** The same whose buffers the CPU maps write-combined, so that nothing of them is ever in its caches: `system-uncached`, as Android has it. */
+export function addUncachedHeap(system: System, ram: PhysicalMemory): void {
+  addDmaHeap(system, new SystemHeap(system, ram, 'system-uncached', true));
 }

@@ -9,13 +9,17 @@ export function handleIrqEvent(desc: IrqDesc): void {
   desc.isPending = false;
   desc.inProgress = true;
   let answered = 0;
+  const { scheduler } = desc.irqs.system;
+  const before = scheduler.enterAtomic(undefined);
   try {
     for (const action of [...desc.actions]) {
+      scheduler.enterAtomic(action);
       const answer = action.handler(desc.irq, action.devId);
       if (answer === IRQ_WAKE_THREAD) wakeThread(action);
       answered |= answer;
     }
   } finally {
+    scheduler.enterAtomic(before);
     desc.inProgress = false;
     desc.idle.wake();
   }

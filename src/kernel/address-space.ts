@@ -1,10 +1,11 @@
 import { Errno } from '../abi/index.ts';
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
+import type { CopyWatch } from './copy-watch.ts';
 import type { Ledger, Tracked } from './ledger.ts';
 import type { MemoryRange } from './memory-object.ts';
 import type { UserMemory } from './user-memory.ts';
-import { sliceRanges, type Vma } from './vma.ts';
+import { type MappedFile, sliceRanges, type Vma } from './vma.ts';
 
 /** Where a door puts the arguments of calls: about where a program's stack is. */
 const ARGUMENTS = 0x7ffe_0000_0000;
@@ -13,16 +14,26 @@ const HEAP_FIRST = 0x5555_0000_0000;
 const MAPPINGS_FIRST = 0x7f00_0000_0000;
 const TASK_SIZE = 0x7fff_ffff_f000;
 
-/** A stretch of memory: anonymous bytes, or a part of a file mapping, which then holds a reference to the file. */
+/** What is mapped of a file whose pages come and go. */
+interface Window {
+  readonly source: MappedFile;
+  /** Where in the file it begins, in bytes. */
+  readonly offset: number;
+}
+
+/** Anonymous bytes, parts of memory, or a part of a file that is asked at each access. */
+type Content = Uint8Array | readonly MemoryRange[] | Window;
+
+/** A stretch of memory: anonymous bytes, or a part of a file mapping, which then holds references to the file and to what it shows. */
 class Area implements Tracked {
   readonly kind = 'mapping';
   readonly start: number;
   readonly end: number;
   readonly protection: number;
-  readonly content: Uint8Array | readonly MemoryRange[];
+  readonly content: Content;
   readonly vma: Vma | undefined;
 
-  constructor(start: number, end: number, protection: number, content: Uint8Array | readonly MemoryRange[], vma: Vma | undefined) {
+  constructor(start: number, end: number, protection: number, content: Content, vma: Vma | undefined) {
     this.start = start;
     this.end = end;
     this.protection = protection;
@@ -32,11 +43,7 @@ class Area implements Tracked {
 
   /** The same kind of area for a part of it. */
   part(start: number, end: number, protection = this.protection): Area {
-    const offset = start - this.start;
-    const length = end - start;
-    const content =
-      this.content instanceof Uint8Array ? this.content.subarray(offset, offset + length) : sliceRanges(this.content, offset, length);
-    return new Area(start, end, protection, content, this.vma);
+    return new Area(start, end, protection, this.#contentAt(start - this.start, end - start), this.vma);
   }
 
   /** Whether the processor lets a program do that; what may be written or run may be read, too. @param right 0, PROT_READ or PROT_WRITE */
@@ -44,17 +51,38 @@ class Area implements Tracked {
     return right === PROT_READ ? (this.protection & (PROT_READ | PROT_WRITE | PROT_EXEC)) !== 0 : (this.protection & right) === right;
   }
 
-  /** Calls back for each stretch of bytes in [from, to). */
-  chunks(from: number, to: number, use: (bytes: Uint8Array, at: number) => void): void {
-    if (this.content instanceof Uint8Array) {
-      use(this.content.subarray(from - this.start, to - this.start), from);
-      return;
+  /** What it keeps: none for anonymous bytes, and for a file that is asked at each access. */
+  get memories(): readonly MemoryRange[] {
+    return this.content instanceof Uint8Array || 'source' in this.content ? [] : this.content;
+  }
+
+  /** Where in a file whose pages come and go an address lies. */
+  fileOffset(address: number): number {
+    return 'source' in this.content ? this.content.offset + address - this.start : 0;
+  }
+
+  #contentAt(offset: number, length: number): Content {
+    const { content } = this;
+    if (content instanceof Uint8Array) return content.subarray(offset, offset + length);
+    if ('source' in content) return { source: content.source, offset: content.offset + offset };
+    return sliceRanges(content, offset, length);
+  }
+
+  /** Calls back for each stretch of bytes in [from, to). @returns where it ended: before `to` where the file does */
+  chunks(from: number, to: number, use: (bytes: Uint8Array, at: number) => void): number {
+    const { content } = this;
+    if (content instanceof Uint8Array) {
+      use(content.subarray(from - this.start, to - this.start), from);
+      return to;
     }
     let at = from;
-    for (const range of sliceRanges(this.content, from - this.start, to - from)) {
+    const [offset, length] = [from - this.start, to - from];
+    const ranges = 'source' in content ? content.source.rangesAt(content.offset + offset, length) : sliceRanges(content, offset, length);
+    for (const range of ranges) {
       use(range.memory.bytes().subarray(range.offset, range.offset + range.length), at);
       at += range.length;
     }
+    return at;
   }
 
   describe(): string {
@@ -70,6 +98,8 @@ export interface MappedPiece {
   readonly vma: Vma | undefined;
   /** Where the whole area ends. */
   readonly areaEnd: number;
+  /** Where in the file it begins, when that is one whose pages come and go; else 0. */
+  readonly offset: number;
 }
 
 const roundUp = (bytes: number) => Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
@@ -79,6 +109,7 @@ const roundUp = (bytes: number) => Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
  * mapped, or not with that right, faults.
  */
 export class AddressSpace implements UserMemory {
+  watch: CopyWatch | undefined;
   readonly view = new DataView(new ArrayBuffer(ARGUMENTS_SIZE));
   /** Sorted by address, without overlap. */
   #areas: Area[] = [];
@@ -188,12 +219,12 @@ export class AddressSpace implements UserMemory {
 
   *map(vma: Vma): Kernel<number> {
     const start = this.#place(vma);
-    let content: Uint8Array | readonly MemoryRange[] = vma.backing;
+    let content: Content = vma.source === undefined ? vma.backing : { source: vma.source, offset: vma.offset };
     if (!vma.shared) {
       // JavaScript cannot notice the first store, so a private mapping is a copy from the start.
       const copy = new Uint8Array(vma.length);
       let at = 0;
-      for (const { memory, offset, length } of vma.backing) {
+      for (const { memory, offset, length } of vma.source?.rangesAt(vma.offset, vma.length) ?? vma.backing) {
         copy.set(memory.bytes().subarray(offset, offset + length), at);
         at += length;
       }
@@ -212,7 +243,7 @@ export class AddressSpace implements UserMemory {
 
   /** mprotect(2) of whole pages. @throws Errno ENOMEM when a part is not mapped, EACCES when the file does not allow it */
   protect(start: number, length: number, protection: number): void {
-    if (this.#walk(start, length, 0, () => {}) < length) throw new Errno('ENOMEM', 'a part of the range is not mapped');
+    if (!this.#isMapped(start, start + length)) throw new Errno('ENOMEM', 'a part of the range is not mapped');
     this.#replace(start, start + length, (area) => {
       const writable = area.vma === undefined || !area.vma.shared || area.vma.mayWrite;
       if ((protection & PROT_WRITE) !== 0 && !writable) throw new Errno('EACCES', 'the file is not open for writing');
@@ -225,11 +256,21 @@ export class AddressSpace implements UserMemory {
     for (let index = this.#firstEndingAfter(start); index < this.#areas.length; index++) {
       const area = this.#areas[index] as Area;
       if (area.start >= end) break;
-      yield { start: Math.max(area.start, start), end: Math.min(area.end, end), vma: area.vma, areaEnd: area.end };
+      const from = Math.max(area.start, start);
+      yield { start: from, end: Math.min(area.end, end), vma: area.vma, areaEnd: area.end, offset: area.fileOffset(from) };
     }
   }
 
-  /** Puts one piece of memory, which may become longer when it is anonymous, somewhere else. @returns where it is then */
+  #isMapped(start: number, end: number): boolean {
+    let at = start;
+    for (const piece of this.pieces(start, end)) {
+      if (piece.start !== at) return false;
+      at = piece.end;
+    }
+    return at >= end;
+  }
+
+  /** Puts one piece of memory, which may become longer when it is anonymous or of a file's pages, somewhere else. @returns where it is then */
   move(start: number, length: number, newLength: number, to: number | undefined): number {
     const area = this.#areas[this.#firstEndingAfter(start)] as Area;
     const target = to ?? this.#mappingNext;
@@ -290,8 +331,8 @@ export class AddressSpace implements UserMemory {
       const area = this.#areas[index];
       if (area === undefined || area.start > at || !area.allows(right)) break;
       const to = Math.min(end, area.end);
-      area.chunks(at, to, use);
-      at = to;
+      at = area.chunks(at, to, use);
+      if (at < to) break;
     }
     return at - address;
   }
@@ -315,12 +356,16 @@ export class AddressSpace implements UserMemory {
   #hold(area: Area): void {
     if (area.vma === undefined) return;
     area.vma.file.get();
+    for (const { memory } of area.memories) memory.get();
+    area.vma.source?.mapped(area.vma);
     this.#ledger.add(area);
   }
 
   #drop(area: Area): void {
     if (area.vma === undefined) return;
     this.#ledger.remove(area);
+    for (const { memory } of area.memories) memory.put();
+    area.vma.source?.unmapped(area.vma);
     area.vma.file.put();
   }
 

@@ -1,3 +1,5 @@
+import { isKernel } from './colour.ts';
+
 /** A function that the clock will call, until it did or {@link ScheduledEvent.cancel} was called. */
 export interface ScheduledEvent {
   readonly at_ns: number;
@@ -31,6 +33,10 @@ class HeapEvent implements ScheduledEvent {
     this.#forget();
   }
 
+  describe(): string {
+    return `the event "${this.what}"`;
+  }
+
   before(other: HeapEvent): boolean {
     return this.at_ns < other.at_ns || (this.at_ns === other.at_ns && this.order < other.order);
   }
@@ -49,6 +55,10 @@ export class Clock {
   #live = 0;
   #atThisInstant = 0;
   readonly #heap: HeapEvent[] = [];
+  /** The event under way. */
+  running: (ScheduledEvent & { describe(): string }) | undefined;
+  /** Told of an event whose function is a generator, and so did nothing: events cannot wait. */
+  onGenerator: ((event: { describe(): string }) => void) | undefined;
   /** Told when an event is scheduled; a paced machine sets its timer by it. */
   onSchedule: ((at_ns: number) => void) | undefined;
 
@@ -96,10 +106,16 @@ export class Clock {
     if (++this.#atThisInstant > EVENTS_PER_INSTANT_MAX) {
       throw new Error(`runaway: more than ${EVENTS_PER_INSTANT_MAX} events at t=${this.#now_ns} ns, the last is ${event.what}`);
     }
-    const run = event.run as () => void;
+    const run = event.run as () => unknown;
     event.run = undefined;
     this.#live--;
-    run();
+    const before = this.running;
+    this.running = event;
+    try {
+      if (isKernel(run())) this.onGenerator?.(event);
+    } finally {
+      this.running = before;
+    }
     return true;
   }
 

@@ -14,10 +14,11 @@ export class DeviceModel {
   readonly nodes: NodeMaker;
   /** /sys/devices. */
   readonly root: SysfsDirectory;
-  /** /sys/class, /sys/bus, /sys/dev/char, /sys/kernel. */
+  /** /sys/class, /sys/bus, /sys/dev/char, /sys/module, /sys/kernel. */
   readonly classes: SysfsDirectory;
   readonly buses: SysfsDirectory;
   readonly numbers: SysfsDirectory;
+  readonly modules: SysfsDirectory;
   readonly kernel: SysfsDirectory;
   readonly #virtual: SysfsDirectory;
   readonly #classes = new Map<string, DeviceClass>();
@@ -37,7 +38,7 @@ export class DeviceModel {
     dev.createDirectory('block');
     sysfs.createDirectory('firmware');
     sysfs.createDirectory('fs');
-    sysfs.createDirectory('module');
+    this.modules = sysfs.createDirectory('module');
     this.kernel = sysfs.createDirectory('kernel');
     this.kernel.createFile({ name: 'uevent_seqnum', mode: 0o444, show: () => `${this.uevents.seqnum}\n` });
     this.kernel.createFile({ name: 'cpu_byteorder', mode: 0o444, show: () => 'little\n' });

@@ -59,6 +59,8 @@ export interface DevicePlace {
   /** Its name in sysfs; the last one of the node's path when left out. */
   readonly name?: string;
   readonly groups?: readonly AttributeGroup[];
+  /** DEVTYPE of its events. */
+  readonly devtype?: string;
 }
 
 /**
@@ -97,6 +99,14 @@ export class Devices {
   allocateRegion(name: string): CharacterRegion {
     const major = DYNAMIC_MAJORS.find((candidate) => !this.#majors.has(candidate));
     if (major === undefined) throw new Errno('EBUSY', `no device number is free for ${name}`);
+    this.#majors.set(major, name);
+    return { name, major };
+  }
+
+  /** register_chrdev: a major that is one's own since ever. @throws Errno EBUSY when another has it */
+  registerRegion(major: number, name: string): CharacterRegion {
+    const owner = this.#majors.get(major);
+    if (owner !== undefined) throw new Errno('EBUSY', `${name} wants major ${major}, which is ${owner}'s`);
     this.#majors.set(major, name);
     return { name, major };
   }
@@ -160,6 +170,7 @@ export class Devices {
         ...(mode === undefined ? {} : { devmode: mode }),
         ...(place.parent === undefined ? {} : { parent: place.parent }),
         ...(place.groups === undefined ? {} : { groups: place.groups }),
+        ...(place.devtype === undefined ? {} : { devtype: place.devtype }),
       });
     } catch (error) {
       this.#byNumber.delete(rdev);

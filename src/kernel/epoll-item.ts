@@ -41,6 +41,7 @@ export class EpollItem implements Waiter, FileWatch {
   readonly #queues: WaitQueue[] = [];
 
   constructor(set: EventPoll, file: File, fd: number, event: EpollEvent) {
+    file.system.kmalloc('struct epitem');
     this.set = set;
     this.file = file;
     this.fd = fd;

@@ -23,7 +23,7 @@ export class EventPoll {
   readonly #waiting = new WaitQueue('an event of an epoll set');
   /** Those who poll the set itself. */
   readonly polled = new WaitQueue('an epoll set to become readable');
-  readonly #lock = new Mutex('an epoll set');
+  readonly #lock: Mutex;
   readonly #items = new Map<File, Map<number, EpollItem>>();
   #ready = new Set<EpollItem>();
   readonly #again = new Set<EpollItem>();
@@ -31,6 +31,9 @@ export class EventPoll {
   #isScanning = false;
 
   constructor(system: System) {
+    system.kmalloc('struct eventpoll');
+    // Sets inside sets are locked from the outer to the inner one, and loops are refused.
+    this.#lock = new Mutex('an epoll set', system.lockdep.lockClass('eventpoll', { nests: true }));
     this.file = system.anonymous.open('[eventpoll]', operations, this, O_RDWR);
   }
 

@@ -1,6 +1,8 @@
 import { Errno } from '../abi/index.ts';
 import type { Kernel } from './colour.ts';
+import type { Faults } from './faults.ts';
 import { type File, FMODE_PATH } from './file.ts';
+import type { Memfd } from './memfd.ts';
 
 /**
  * The descriptors of a task, as `files_struct`. In process they are a table of ours; for a native program they are the real ones,
@@ -11,6 +13,12 @@ export interface Descriptors {
   at(fd: number): File | undefined;
   /** fget, with a reference for the caller. @throws Errno EBADF when it is not open, or open with O_PATH */
   get(fd: number): Kernel<File>;
+  /**
+   * The file of a descriptor as one whose pages a driver may pin, for the time of the call; undefined for other files.
+   *
+   * @throws Errno EBADF as {@link get}
+   */
+  memfd(fd: number): Kernel<Memfd | undefined>;
   /** get_unused_fd_flags: takes the lowest free number for a file to come. @throws Errno EMFILE */
   reserve(closeOnExec: boolean): Kernel<number>;
   /** fd_install: puts a file, whose reference becomes the table's, behind a reserved number. */
@@ -31,9 +39,11 @@ export class FdTable implements Descriptors {
   #lowest = 0;
   /** RLIMIT_NOFILE: one more than the highest number. */
   limit: number;
+  readonly #faults: Faults | undefined;
 
-  constructor(limit: number) {
+  constructor(limit: number, faults?: Faults) {
     this.limit = limit;
+    this.#faults = faults;
   }
 
   at(fd: number): File | undefined {
@@ -45,6 +55,13 @@ export class FdTable implements Descriptors {
     if (file === undefined) throw new Errno('EBADF', `descriptor ${fd} is not open`);
     if ((file.mode & FMODE_PATH) !== 0) throw new Errno('EBADF', `descriptor ${fd} is only a path`);
     return file.get();
+  }
+
+  *memfd(fd: number): Kernel<Memfd | undefined> {
+    const file = yield* this.get(fd);
+    const { sealable } = file.inode;
+    file.put();
+    return sealable;
   }
 
   *reserve(closeOnExec: boolean): Kernel<number> {
@@ -101,7 +118,7 @@ export class FdTable implements Descriptors {
 
   /** What fork(2) gives the child. */
   copy(): FdTable {
-    const child = new FdTable(this.limit);
+    const child = new FdTable(this.limit, this.#faults);
     for (const [fd, slot] of this.#slots.entries()) {
       if (slot?.file !== undefined) child.#slots[fd] = { file: slot.file.get(), closeOnExec: slot.closeOnExec };
     }
@@ -114,6 +131,7 @@ export class FdTable implements Descriptors {
   }
 
   #take(file: File | undefined, closeOnExec: boolean, from: number): number {
+    this.#faults?.check('fd', '');
     let fd = Math.max(from, this.#lowest);
     while (this.#slots[fd] !== undefined) fd++;
     if (fd >= this.limit) throw new Errno('EMFILE', `all ${this.limit} descriptors are in use`);

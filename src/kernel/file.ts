@@ -30,10 +30,17 @@ export interface Position {
  * read and write EINVAL, ioctl ENOTTY, mmap ENODEV, lseek ESPIPE, poll always ready. Any of them may be a generator.
  */
 export interface FileOperations<P = any> {
+  /** FOP_UNSIGNED_OFFSET: offsets are 64 bits without a sign, so those with the top bit are only large. */
+  readonly unsignedOffsets?: true;
   /** Makes `file.private`. If it throws, the file never existed and release is not called. */
   readonly open?: (file: File<P>, task: Task) => MaybeKernel<void>;
-  /** The last reference is gone. Called once. May be a generator: whoever let go last waits for it. */
+  /**
+   * The last reference is gone. Called once. May be a generator: whoever let go last waits for it. O_PATH descriptors are no
+   * references: they only hold the name, see {@link dentryRelease}.
+   */
   readonly release?: (file: File<P>) => MaybeKernel<void>;
+  /** d_release: neither the file nor a path to it is open any more. After `release`. */
+  readonly dentryRelease?: (file: File<P>) => MaybeKernel<void>;
   /** @returns bytes moved; 0 is the end of the file */
   readonly read?: (file: File<P>, to: UserBuffer, at: Position, task: Task) => MaybeKernel<number>;
   readonly write?: (file: File<P>, from: UserBuffer, at: Position, task: Task) => MaybeKernel<number>;
@@ -87,8 +94,10 @@ export interface FileDescription<P> {
    * such a file out as that memory.
    */
   readonly memory?: MemoryObject;
-  /** What a file opened with O_PATH keeps alive, when that is more than its inode. A reference of its own. */
-  readonly pins?: File;
+  /** The file whose name a file opened with O_PATH holds, when that is more than its inode. */
+  readonly pathOf?: File;
+  /** Whether a fault plan has been asked already: whoever opens by a path asks before the walk. */
+  readonly isAllocated?: true;
 }
 
 /** OPEN_FMODE of linux/fs.h: access mode 3 is neither readable nor writable. */
@@ -119,10 +128,14 @@ export class File<P = any> extends Counted {
   /** Set by a door that keeps one reference for holders outside: how many there are beyond that one. */
   holdersOutside: (() => number) | undefined;
   readonly #path: () => string;
-  readonly #pins: File | undefined;
+  readonly #pathOf: File | undefined;
+  /** Files opened with O_PATH that hold its name. */
+  #paths = 0;
 
+  /** alloc_empty_file. @throws Errno ENFILE, ENOMEM by a fault plan */
   constructor(system: System, description: FileDescription<P>) {
     super();
+    if (system.faults.isActive && description.isAllocated !== true) system.faults.check('file', description.path());
     this.system = system;
     this.ops = description.ops;
     this.inode = description.inode;
@@ -136,7 +149,10 @@ export class File<P = any> extends Counted {
     this.private = description.private as P;
     this.#path = description.path;
     this.memory = description.memory;
-    this.#pins = description.pins?.get();
+    const { pathOf } = description;
+    // A path of a path leads to the same name.
+    this.#pathOf = pathOf === undefined ? undefined : (pathOf.#pathOf ?? pathOf);
+    if (this.#pathOf !== undefined) this.#pathOf.#paths++;
     system.ledger.add(this);
   }
 
@@ -154,10 +170,19 @@ export class File<P = any> extends Counted {
     this.system.ledger.remove(this);
     if (this.watches !== undefined) for (const watch of [...this.watches]) watch.fileReleased();
     this.inode.locks?.dropFile(this);
-    this.#pins?.put();
+    if (this.#pathOf !== undefined) this.#pathOf.#dropPath();
     if ((this.mode & FMODE_PATH) !== 0 || (this.mode & FMODE_OPENED) === 0) return;
-    const release = this.ops.release?.(this);
-    if (isKernel(release as MaybeKernel<void>)) this.system.defer(`release of ${this.path}`, release as Kernel<void>);
+    this.#finish(this.ops.release?.(this));
+    if (this.#paths === 0) this.#finish(this.ops.dentryRelease?.(this));
+  }
+
+  #dropPath(): void {
+    this.#paths--;
+    if (this.#paths === 0 && this.count === 0) this.#finish(this.ops.dentryRelease?.(this));
+  }
+
+  #finish(release: MaybeKernel<void>): void {
+    if (isKernel(release)) this.system.defer(`release of ${this.path}`, release);
   }
 
   /** Forgets a file whose open failed: it is not released. */

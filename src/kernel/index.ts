@@ -5,6 +5,7 @@ export type { IoVector, MapRequest, ReceivedMessage } from './calls/index.ts';
 export * as calls from './calls/index.ts';
 export { Clock, type ScheduledEvent } from './clock.ts';
 export { finish, isKernel, type Kernel, type MaybeKernel } from './colour.ts';
+export type { CopyWatch } from './copy-watch.ts';
 export { Counted } from './counted.ts';
 export { type Credentials, inGroup, isCapable, ROOT } from './credentials.ts';
 export { Device, type DeviceDescription } from './device.ts';
@@ -13,6 +14,9 @@ export { DeviceModel } from './device-model.ts';
 export { type CharacterRegion, type DevicePlace, Devices, MISC_MAJOR, type MiscDevice, type NodeMaker } from './devices.ts';
 export { createEpollFile, type EventPoll, eventPollOf } from './epoll.ts';
 export type { EpollEvent } from './epoll-item.ts';
+export { checkedFault, FAULT_SERVICES, type Fault, type FaultService } from './fault.ts';
+export { formatFault, parseFault } from './fault-text.ts';
+export { type FaultHit, Faults } from './faults.ts';
 export { type Descriptors, FdTable } from './fd-table.ts';
 export {
   type DirectoryEntry,
@@ -29,7 +33,8 @@ export {
   type Position,
   waitOrAgain,
 } from './file.ts';
-export { BrokenRules, type Finding, Findings, formatFinding } from './findings.ts';
+export { BrokenRules, type Defect, type Finding, Findings, formatFinding } from './findings.ts';
+export { Idr } from './idr.ts';
 export {
   type FileSystem,
   Inode,
@@ -46,9 +51,12 @@ export {
 export { complete, settle } from './invoke.ts';
 export { type IoctlEntry, type IoctlHandler, ioctls, on, onRaw, type RawIoctlHandler } from './ioctl.ts';
 export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
+export { type Gfp, type HeldLock, LockClass, Lockdep } from './lockdep.ts';
 export { Log, type LogLine } from './log.ts';
+export type { Memfd, PinnedPages, SealableFile } from './memfd.ts';
 export { MemoryFileSystem } from './memory-file-system.ts';
-export type { MemoryObject, MemoryProvider, MemoryRange } from './memory-object.ts';
+export type { MemoryObject, MemoryProvider, MemoryRange, PageRange } from './memory-object.ts';
+export { addModule, type IntegerParameter } from './module.ts';
 export { Mutex } from './mutex.ts';
 export { kstrtobool, kstrtoint, kstrtoll, kstrtou8, kstrtou16, kstrtouint, kstrtoull, sysfsStreq } from './parse.ts';
 export { addPlatformDevice, type PlatformDeviceDescription, platformBus } from './platform.ts';
@@ -63,6 +71,7 @@ export { type ExitStatus, TaskTable } from './task-table.ts';
 export { type CallArguments, type TraceLine, Tracer } from './trace.ts';
 export { type Uevent, type UeventAction, type UeventSource, Uevents, type UeventVariable, ueventMessage } from './uevents.ts';
 export {
+  copyFails,
   copyFromUser,
   copyStringFromUser,
   copyStructFromUser,
@@ -74,7 +83,7 @@ export {
   type UserMemory,
 } from './user-memory.ts';
 export type { Base, FsContext, StatFs, Vfs } from './vfs.ts';
-export { sliceRanges, Vma } from './vma.ts';
+export { joinRanges, type MappedFile, sliceRanges, Vma, type VmaKind } from './vma.ts';
 export {
   ALL_KEYS,
   type QueuedWait,

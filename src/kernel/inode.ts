@@ -2,6 +2,7 @@ import { Errno } from '../abi/index.ts';
 import { S_IFDIR, S_IFMT, S_ISGID, S_ISUID } from '../abi/uapi/index.ts';
 import { type Credentials, inGroup, isCapable } from './credentials.ts';
 import type { FileLocks } from './file-locks.ts';
+import type { SealableFile } from './memfd.ts';
 
 /** A moment of the machine's wall clock. */
 export interface Timespec {
@@ -115,6 +116,11 @@ export class Inode {
 
   isType(type: number): boolean {
     return (this.mode & S_IFMT) === type;
+  }
+
+  /** The file as one whose pages may be pinned: of tmpfs and its like. */
+  get sealable(): SealableFile | undefined {
+    return undefined;
   }
 
   /** Whether O_DIRECT means something for it: FMODE_CAN_ODIRECT. */

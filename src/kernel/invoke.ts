@@ -8,6 +8,7 @@ export function* settle<T>(task: Task, answer: MaybeKernel<T>): Kernel<T> {
     return yield* finish(answer);
   } finally {
     yield* task.system.doDeferred();
+    if (task.system.lockdep.held > 0) task.system.lockdep.callEnded();
   }
 }
 

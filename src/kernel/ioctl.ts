@@ -41,7 +41,7 @@ function runIn<T>(layout: Layout<T, any>, handler: (file: File, argument: T, tas
   }
   return (file, address, task) => {
     const at = task.memory.readable(address, layout.size);
-    if (at < 0) return slow(file, address, task);
+    if (at < 0 || task.memory.watch?.isOn === true) return slow(file, address, task);
     return settle(handler(file, layout.decode(task.memory.view, at), task));
   };
 }

@@ -1,3 +1,5 @@
+import { callerStack } from './caller-stack.ts';
+import { type Finding, formatFinding } from './findings.ts';
 import { formatTime } from './scheduler.ts';
 import { type CallRecord, formatRecord, type Task } from './task.ts';
 
@@ -13,14 +15,17 @@ export type Kind =
   | 'task'
   | 'pages'
   | 'item'
+  | 'acquire context'
   | 'irq'
-  | 'acquire context';
+  | 'object';
 
 /** Something that somebody made and somebody must release. */
 export interface Tracked {
   readonly kind: Kind;
   /** What it is, for people: `file /dev/dma_heap/system`. */
   describe(): string;
+  /** Called at shutdown for what is left: reports a rule that this breaks, beyond being a leak. */
+  readonly left?: () => void;
   /** Where it is in the ledger; the ledger's own. */
   ledgerSlot?: number;
 }
@@ -41,10 +46,11 @@ export class Leak extends Error {
   /** One line per thing. */
   readonly left: readonly string[];
 
-  constructor(left: readonly string[]) {
-    super(
-      `${left.length} ${left.length === 1 ? 'thing was' : 'things were'} left at shutdown:\n${left.map((line) => `  ${line}`).join('\n')}`,
-    );
+  /** @param findings that came before, unexpected: they may say why */
+  constructor(left: readonly string[], findings: readonly Finding[] = []) {
+    const count = `${left.length} ${left.length === 1 ? 'thing was' : 'things were'}`;
+    const lines = [`${count} left at shutdown:`, ...left.map((line) => `  ${line}`), ...findings.map(formatFinding)];
+    super(lines.join('\n'));
     this.left = left;
   }
 }
@@ -114,17 +120,4 @@ export class Ledger {
     }
     return lines;
   }
-}
-
-const FRAMES_KEPT = 3;
-
-/** The part of the stack that is not the machine's own. */
-function callerStack(): string | undefined {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 50;
-  const lines = new Error().stack?.split('\n').slice(1) ?? [];
-  Error.stackTraceLimit = limit;
-  const own = /[/\\](src|dist)[/\\](kernel|doors|vfs|memory|dma-buf|machine)[/\\]|node:internal|node_modules|<anonymous>/;
-  const outside = lines.filter((line) => !own.test(line)).slice(0, FRAMES_KEPT);
-  return outside.length === 0 ? undefined : outside.map((line) => `  ${line}`).join('\n');
 }

@@ -22,6 +22,12 @@ export interface MemoryRange {
   readonly length: number;
 }
 
+/** Physically contiguous memory and the bytes behind it: an entry of the page side of `struct sg_table`. */
+export interface PageRange extends MemoryRange {
+  /** Physical address of the first byte. */
+  readonly address: number;
+}
+
 /** Makes memory objects: the machine's door decides of what. */
 export interface MemoryProvider {
   /**

@@ -21,6 +21,8 @@ export interface NetlinkMessage {
 
 /** net.core.rmem_default and wmem_default. */
 const BUFFER_DEFAULT = 212_992;
+/** What waits takes at most so much of the machine's own memory, whatever SO_RCVBUFFORCE said: as much as udev asks for. */
+const ROOM_MAX = 128 * 2 ** 20;
 /** Groups of a protocol that says nothing else. */
 export const GROUPS = 32;
 
@@ -155,7 +157,7 @@ export class NetlinkSocket {
   }
 
   #hasRoom({ truesize }: NetlinkMessage): boolean {
-    return !this.#isCongested && (this.taken === 0 || this.taken + truesize <= this.receiveBuffer);
+    return !this.#isCongested && (this.taken === 0 || this.taken + truesize <= Math.min(this.receiveBuffer, ROOM_MAX));
   }
 
   #put(message: NetlinkMessage): void {

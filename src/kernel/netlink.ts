@@ -22,6 +22,9 @@ const BEHIND = 320;
 const SMALL = 704;
 const PAGE = 4096;
 
+/** KMALLOC_MAX_SIZE, about: what no longer message to a group finds memory for. */
+const ALLOCATION_MAX = 4 * 2 ** 20;
+
 const alignedTo64 = (length: number) => Math.ceil(length / 64) * 64;
 
 /** SKB_TRUESIZE of a message. @param toPort what is too large for a page is then not made of a power of two: netlink_alloc_large_skb */
@@ -120,7 +123,7 @@ export class Netlink {
   /**
    * netlink_sendmsg.
    *
-   * @throws Errno EINVAL, EPERM, EMSGSIZE, ECONNREFUSED, EAGAIN, ERESTARTSYS, what `takeBytes` throws
+   * @throws Errno EINVAL, EPERM, EMSGSIZE, ENOBUFS, ECONNREFUSED, EAGAIN, ERESTARTSYS, what `takeBytes` throws
    */
   *send(socket: NetlinkSocket, task: Task, sending: NetlinkSending): Kernel<number> {
     const { name, length, credentials } = sending;
@@ -130,6 +133,7 @@ export class Netlink {
     const group = to === undefined ? socket.peer.group : lowest(to.nl_groups);
     if (!socket.isBound) this.#autobind(socket, task);
     if (length > socket.sendBuffer - 32) throw new Errno('EMSGSIZE', `a message may have ${socket.sendBuffer - 32} bytes`);
+    if (length > ALLOCATION_MAX) throw new Errno('ENOBUFS', `a message may have ${ALLOCATION_MAX} bytes`);
     const bytes = yield* sending.takeBytes();
     const message = { bytes, portid: socket.portid, group, credentials, truesize: truesizeOf(length, group === 0) };
     if (group !== 0) this.#broadcast(message, portid, socket);

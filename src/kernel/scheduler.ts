@@ -1,8 +1,20 @@
 import type { Clock, ScheduledEvent } from './clock.ts';
 import type { Kernel } from './colour.ts';
+import type { HeldLock } from './lockdep.ts';
 import type { Random } from './random.ts';
 import type { Task } from './task.ts';
 import type { Wait, Waiter, Wake } from './wait.ts';
+
+/** Whoever can hold locks: a coroutine, or all code outside of coroutines. */
+export interface LockHolder {
+  /** In the order they were taken; undefined until the first. */
+  locks: HeldLock[] | undefined;
+}
+
+/** Something under way that must not wait: an event, or the callbacks of a fence. */
+export interface Atomic {
+  describe(): string;
+}
 
 /** How a thread of control ended. */
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
@@ -12,13 +24,14 @@ export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly o
  *
  * Invariant: it is registered with the queues of its wait exactly while its state is `waiting`.
  */
-export class Coroutine<T = unknown> implements Waiter {
+export class Coroutine<T = unknown> implements Waiter, LockHolder {
   readonly name: string;
   /** Whose signals interrupt it and who `current` is meanwhile; undefined for the kernel's own work. */
   readonly task: Task | undefined;
   state: 'ready' | 'running' | 'waiting' | 'ended' = 'ready';
   outcome: Outcome<T> | undefined;
   waitingFor: Wait | undefined;
+  locks: HeldLock[] | undefined;
   readonly #generator: Kernel<T>;
   readonly #scheduler: Scheduler;
   readonly #onEnd: ((outcome: Outcome<T>) => void) | undefined;
@@ -92,6 +105,10 @@ export class Coroutine<T = unknown> implements Waiter {
       this.#resume('signal');
       return;
     }
+    if (wait.mode === 'interruptible' && this.task !== undefined && this.#scheduler.interrupts?.(this.task, wait.what) === true) {
+      this.#resume('signal');
+      return;
+    }
     if (wait.timeout_ns === 0) {
       this.#resume(wait.queues.length === 0 ? 'woken' : 'timeout');
       return;
@@ -136,6 +153,13 @@ export class Scheduler {
   readonly #alive = new Set<Coroutine<any>>();
   #running: Coroutine<any> | undefined;
   #current: Task | undefined;
+  #atomic: Atomic | undefined;
+  /** Holds what the part of a call takes that runs before its coroutine. */
+  readonly plainCall: LockHolder = { locks: undefined };
+  /** Holds what events and code outside the machine take. */
+  readonly #outside: LockHolder = { locks: undefined };
+  /** Asked before a wait that signals end: whether one comes at once. */
+  interrupts: ((task: Task, what: string) => boolean) | undefined;
 
   constructor(clock: Clock, random: Random) {
     this.clock = clock;
@@ -152,9 +176,21 @@ export class Scheduler {
     return this.#running !== undefined;
   }
 
-  /** The coroutine that runs now; undefined in events and in the code of a door. */
-  get coroutine(): Coroutine<unknown> | undefined {
-    return this.#running;
+  /** Who takes a lock that is taken now. */
+  get context(): LockHolder {
+    return this.#running ?? (this.#current === undefined ? this.#outside : this.plainCall);
+  }
+
+  /** What runs now, if that must not wait. */
+  get atomic(): Atomic | undefined {
+    return this.#atomic ?? (this.#running === undefined ? this.clock.running : undefined);
+  }
+
+  /** Code that must not wait begins; the caller puts back what this returns when it ends. */
+  enterAtomic(atomic: Atomic | undefined): Atomic | undefined {
+    const before = this.#atomic;
+    this.#atomic = atomic;
+    return before;
   }
 
   get ready(): number {
@@ -254,13 +290,16 @@ export class Scheduler {
   #step(coroutine: Coroutine<any>): void {
     const before = this.#running;
     const currentBefore = this.#current;
+    const atomicBefore = this.#atomic;
     this.#running = coroutine;
     this.#current = coroutine.task;
+    this.#atomic = undefined;
     try {
       coroutine.step();
     } finally {
       this.#running = before;
       this.#current = currentBefore;
+      this.#atomic = atomicBefore;
     }
   }
 }

@@ -27,6 +27,8 @@ const NONE: ReadonlySet<number> = new Set();
 export class Signals {
   readonly #pending: number[] = [];
   #isInterrupted = false;
+  /** Whether the interrupted call fails with EINTR, whatever handlers say. */
+  #refusesRestart = false;
   #blocked: ReadonlySet<number> = NONE;
   readonly #actions = new Map<number, SignalAction | 'ignore'>();
   /** The coroutine that a signal interrupts: the one that ran last on behalf of the task. */
@@ -72,6 +74,18 @@ export class Signals {
     this.#isInterrupted = false;
   }
 
+  /** The call that was interrupted fails with EINTR, as by a handler without SA_RESTART, though none runs. */
+  refuseRestart(): void {
+    this.#refusesRestart = true;
+  }
+
+  /** Whether that was said of the call that ends now. */
+  takeRefusal(): boolean {
+    const refuses = this.#refusesRestart;
+    this.#refusesRestart = false;
+    return refuses;
+  }
+
   /**
    * Runs the handlers of all pending signals, as the way back to the program does.
    *
@@ -79,7 +93,7 @@ export class Signals {
    * @throws Killed when a signal's default action ends the task
    */
   deliver(): boolean {
-    let restart = true;
+    let restart = !this.takeRefusal();
     for (let signal = this.#next(); signal !== undefined; signal = this.#next()) {
       if (this.#isFatal(signal)) throw new Killed(signal);
       const action = this.#actions.get(signal) as SignalAction;

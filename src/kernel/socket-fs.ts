@@ -1,3 +1,4 @@
+import { Errno } from '../abi/index.ts';
 import { O_RDWR, S_IFSOCK, SOCKFS_MAGIC } from '../abi/uapi/index.ts';
 import { File, type FileOperations } from './file.ts';
 import { Inode } from './inode.ts';
@@ -15,8 +16,11 @@ export class SocketFs extends MemoryFileSystem {
     super(system, 8);
   }
 
-  /** sock_alloc_file. @param flags O_NONBLOCK or 0 */
+  /** sock_alloc_file. @param flags O_NONBLOCK or 0 @throws Errno ENFILE, ENOMEM by a fault plan */
   open<P>(ops: FileOperations<P>, priv: P, flags: number): File<P> {
+    // __sock_create takes a socket that cannot be had for too many files.
+    if (this.system.faults.fails('alloc', 'struct socket') !== undefined) throw new Errno('ENFILE', 'no memory for a socket');
+    this.system.kmalloc('struct sock');
     const inode = new Inode(this, { ino: this.takeIno(), mode: S_IFSOCK | 0o777 });
     return new File(this.system, { ops, inode, flags: O_RDWR | flags, private: priv, path: () => `socket:[${inode.ino}]` });
   }

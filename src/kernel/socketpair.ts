@@ -105,6 +105,7 @@ function* receive(file: File<SocketEnd>): Kernel<Message | undefined> {
 function* send(file: File<SocketEnd>, message: Message): Kernel<number> {
   const end = file.private;
   end.takeError();
+  if (file.system.faults.fails('alloc', 'struct sk_buff') !== undefined) throw new Errno('ENOBUFS', 'no memory for a message');
   const room = () => end.peer === undefined || end.peer.bytesUnderWay + message.bytes.length <= BYTES_UNDER_WAY_MAX;
   if (message.bytes.length > BYTES_UNDER_WAY_MAX) throw new Errno('EMSGSIZE', `a message may have ${BYTES_UNDER_WAY_MAX} bytes`);
   yield* waitOrAgain(file, end.changed, room);
@@ -151,7 +152,13 @@ export function openPair({ sockets }: System, flags: number): [File<SocketEnd>, 
     sockets.inFlight.opened(file, end);
     return file;
   };
-  return [open(one), open(other)];
+  const first = open(one);
+  try {
+    return [first, open(other)];
+  } catch (error) {
+    first.put();
+    throw error;
+  }
 }
 
 function socketOf(file: File): File<SocketEnd> {
@@ -168,6 +175,7 @@ function socketOf(file: File): File<SocketEnd> {
 export function* sendMessage(file: File, bytes: Uint8Array, files: readonly File[]): Kernel<number> {
   if (files.length > FILES_PER_MESSAGE_MAX) throw new Errno('EINVAL', `a message may carry ${FILES_PER_MESSAGE_MAX} descriptors`);
   const socket = socketOf(file);
+  if (files.length > 0) file.system.kmalloc('struct scm_fp_list');
   for (const passed of files) passed.get();
   try {
     return yield* send(socket, { bytes, files });

@@ -53,7 +53,7 @@ export class TaskTable {
       pid: this.#takePid(program.pid),
       comm: program.comm,
       credentials: program.credentials,
-      files: new FdTable(program.fileLimit),
+      files: new FdTable(program.fileLimit, this.#system.faults),
       memory: new AddressSpace(this.#system.ledger),
       fs: program.fs,
       isTracked: program.isTracked,

@@ -84,6 +84,7 @@ export class Task implements Tracked {
     this.comm = description.comm.slice(0, COMM_MAX);
     this.credentials = description.credentials;
     this.files = description.files;
+    description.memory.watch = system.copies;
     this.memory = system.tracer === undefined ? description.memory : new RecordingMemory(description.memory);
     this.space = description.memory instanceof AddressSpace ? description.memory : undefined;
     this.fs = description.fs;

@@ -4,6 +4,7 @@ import {
   epoll_event,
   formatEpollOperation,
   formatMapFlags,
+  formatMemfdFlags,
   formatOpenFlags,
   formatPollEvents,
   formatProtection,
@@ -13,6 +14,7 @@ import {
   SEEK_SET,
 } from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
+import type { CopyWatch } from './copy-watch.ts';
 import type { EpollEvent } from './epoll-item.ts';
 import type { Stat } from './inode.ts';
 import type { System } from './system.ts';
@@ -51,6 +53,10 @@ export class RecordingMemory implements UserMemory {
 
   constructor(memory: UserMemory) {
     this.#memory = memory;
+  }
+
+  get watch(): CopyWatch | undefined {
+    return this.#memory.watch;
   }
 
   get view(): DataView {
@@ -150,6 +156,7 @@ const formats: Readonly<Record<string, Format>> = {
     ...(result === undefined ? [] : [formatStat(result as Stat)]),
     String(flags),
   ],
+  memfd_create: ([name, flags]) => [path(name), formatMemfdFlags(flags as number)],
   mmap: ([hint, length, protection, flags, fd, offset]) => [
     address(hint),
     String(length),

@@ -1,5 +1,6 @@
 import { type DecodedStruct, type EncodableStruct, Errno, type Layout, type Members, type Struct } from '../abi/index.ts';
 import type { Kernel } from './colour.ts';
+import type { CopyService, CopyWatch } from './copy-watch.ts';
 import type { Vma } from './vma.ts';
 
 /**
@@ -7,6 +8,8 @@ import type { Vma } from './vma.ts';
  * does not fit (a pointer with high garbage) is never mapped, so it faults as it should.
  */
 export interface UserMemory {
+  /** Set by the task whose memory it is. */
+  watch?: CopyWatch | undefined;
   /** The bytes that are at hand without asking the program: see {@link readable}. */
   readonly view: DataView;
   /** The place in {@link view} of a range of the program's memory, or -1 when it must be read by {@link read}. */
@@ -24,8 +27,15 @@ export interface UserMemory {
 const fault = (address: number, length: number, verb: string) =>
   new Errno('EFAULT', `the program's memory at 0x${address.toString(16)} cannot be ${verb} for ${length} bytes`);
 
+/** Whether a copy fails before it begins. To be asked once for each copy. */
+export function copyFails(memory: UserMemory, service: CopyService): boolean {
+  const { watch } = memory;
+  return watch?.isOn === true && watch.copying(service);
+}
+
 /** copy_from_user. @throws Errno EFAULT when a byte cannot be read */
 export function* copyFromUser(memory: UserMemory, address: number, length: number): Kernel<Uint8Array> {
+  if (copyFails(memory, 'copy_from_user')) throw fault(address, length, 'read');
   const bytes = yield* memory.read(address, length);
   if (bytes.length < length) throw fault(address, length, 'read');
   return bytes;
@@ -33,7 +43,8 @@ export function* copyFromUser(memory: UserMemory, address: number, length: numbe
 
 /** copy_to_user. @throws Errno EFAULT when a byte cannot be written; those before it are */
 export function* copyToUser(memory: UserMemory, address: number, bytes: Uint8Array): Kernel<void> {
-  if ((yield* memory.write(address, bytes)) < bytes.length) throw fault(address, bytes.length, 'written');
+  if (copyFails(memory, 'copy_to_user') || (yield* memory.write(address, bytes)) < bytes.length)
+    throw fault(address, bytes.length, 'written');
 }
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -41,6 +52,7 @@ const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffse
 /** Copies a struct in and decodes it. @throws Errno EFAULT */
 export function* copyStructFromUser<T>(memory: UserMemory, layout: Layout<T, any>, address: number): Kernel<T> {
   const at = memory.readable(address, layout.size);
+  if (at >= 0 && copyFails(memory, 'copy_from_user')) throw fault(address, layout.size, 'read');
   if (at >= 0) return layout.decode(memory.view, at);
   return layout.decode(viewOf(yield* copyFromUser(memory, address, layout.size)), 0);
 }
@@ -49,6 +61,7 @@ export function* copyStructFromUser<T>(memory: UserMemory, layout: Layout<T, any
 export function* copyStructToUser<I>(memory: UserMemory, layout: Layout<any, I>, address: number, value: I): Kernel<void> {
   const at = memory.writable(address, layout.size);
   if (at >= 0) {
+    if (copyFails(memory, 'copy_to_user')) throw fault(address, layout.size, 'written');
     layout.encode(memory.view, at, value);
     return;
   }
@@ -97,6 +110,7 @@ export function* takeStruct<M extends Members>(memory: UserMemory, layout: Struc
  * @throws Errno EFAULT when memory ends before the NUL and before `max`
  */
 export function* copyStringFromUser(memory: UserMemory, address: number, max: number): Kernel<Uint8Array | undefined> {
+  if (copyFails(memory, 'copy_from_user')) throw fault(address, max, 'read');
   const bytes = yield* memory.read(address, max);
   const end = bytes.indexOf(0);
   if (end >= 0) return bytes.subarray(0, end);
@@ -135,7 +149,7 @@ export class UserBuffer {
     let done = 0;
     while (done < wanted) {
       const { address, length } = this.#here(wanted - done);
-      const moved = yield* this.#memory.write(address, bytes.subarray(done, done + length));
+      const moved = copyFails(this.#memory, 'copy_to_user') ? 0 : yield* this.#memory.write(address, bytes.subarray(done, done + length));
       done += moved;
       this.#advance(moved);
       if (moved < length) {
@@ -158,7 +172,7 @@ export class UserBuffer {
     let done = 0;
     while (done < out.length) {
       const here = this.#here(out.length - done);
-      const bytes = yield* this.#memory.read(here.address, here.length);
+      const bytes = copyFails(this.#memory, 'copy_from_user') ? out.subarray(0, 0) : yield* this.#memory.read(here.address, here.length);
       out.set(bytes, done);
       done += bytes.length;
       this.#advance(bytes.length);

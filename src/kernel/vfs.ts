@@ -30,6 +30,8 @@ export interface Vfs extends NodeMaker {
   checkOpen(path: string, flags: number): void;
   /** open(2), O_CREAT and its like included. @param mode of a new file, before the umask */
   open(task: Task, base: Base, path: string, flags: number, mode: number): MaybeKernel<File>;
+  /** A new file without a name, in memory. @param flags MFD_ bits that are valid together */
+  createMemfd(task: Task, name: string, flags: number): File;
   /** Opens what an open file's link in /proc/self/fd leads to. */
   reopen(task: Task, file: File, flags: number): MaybeKernel<File>;
   stat(task: Task, base: Base, path: string, followLast: boolean): Stat;

@@ -2,6 +2,23 @@ import type { File } from './file.ts';
 import type { MemoryRange } from './memory-object.ts';
 
 /**
+ * How a mapping is made, which decides what calls about memory may do with it: of device memory (VM_IO and VM_PFNMAP, as
+ * remap_pfn_range makes it), of page frames (VM_PFNMAP alone), or of the pages of a file.
+ */
+export type VmaKind = 'io' | 'frames' | 'pages';
+
+/** A mapped file whose pages come and go meanwhile: asked at each access, as by page faults. */
+export interface MappedFile {
+  /** What there is from an offset on, made if it must be; shorter where the file ends. @throws Errno ENOMEM */
+  rangesAt(offset: number, length: number): readonly MemoryRange[];
+  /** vm_operations_struct: one more stretch of memory shows it, and one less. */
+  mapped(vma: Vma): void;
+  unmapped(vma: Vma): void;
+  /** MADV_REMOVE: makes a hole. */
+  punch(offset: number, length: number): void;
+}
+
+/**
  * A mapping of a file in a program's memory, as `struct vm_area_struct`. The file's mmap operation fills in {@link backing}; the
  * mapping then holds a reference to the file until it is unmapped.
  */
@@ -19,7 +36,10 @@ export class Vma {
   readonly hint: number;
   readonly shared: boolean;
   /** Whether mprotect(2) may make it writable: VM_MAYWRITE. */
-  readonly mayWrite: boolean;
+  mayWrite: boolean;
+  kind: VmaKind = 'io';
+  /** Set by a file whose pages may change while it is mapped; {@link backing} stays empty then. */
+  source: MappedFile | undefined;
   /** What it shows, in order; together as long as the mapping. */
   backing: readonly MemoryRange[] = [];
   /** Set once it is mapped. */
@@ -46,6 +66,18 @@ export function sliceRanges(ranges: readonly MemoryRange[], offset: number, leng
     const to = Math.min(offset + length, at + range.length);
     if (from < to) out.push({ memory: range.memory, offset: range.offset + from - at, length: to - from });
     at += range.length;
+  }
+  return out;
+}
+
+/** The same bytes as the fewest ranges. */
+export function joinRanges(ranges: readonly MemoryRange[]): MemoryRange[] {
+  const out: MemoryRange[] = [];
+  for (const range of ranges) {
+    const last = out.at(-1);
+    if (last !== undefined && last.memory === range.memory && last.offset + last.length === range.offset) {
+      out[out.length - 1] = { ...last, length: last.length + range.length };
+    } else out.push(range);
   }
   return out;
 }

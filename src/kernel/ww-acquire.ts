@@ -1,5 +1,6 @@
 /** The contexts in which several locks of a class are taken: ww_acquire_ctx of linux/ww_mutex.h. */
 import type { Tracked } from './ledger.ts';
+import type { LockClass } from './lockdep.ts';
 import type { System } from './system.ts';
 import type { WwMutex } from './ww-mutex.ts';
 
@@ -8,11 +9,13 @@ export class WwClass {
   readonly system: System;
   /** For people: `reservation`. */
   readonly name: string;
+  readonly lockClass: LockClass;
   #lastStamp = 0;
 
   constructor(system: System, name: string) {
     this.system = system;
     this.name = name;
+    this.lockClass = system.lockdep.lockClass(`${name}_ww_class_mutex`);
   }
 
   /** The number of the next context: the lower, the older. */

@@ -1,6 +1,7 @@
 /** Locks of which one may hold several without an order among them: kernel/locking/ww_mutex.h, wait-die. */
 import { Errno } from '../abi/index.ts';
 import type { Kernel } from './colour.ts';
+import type { HeldLock } from './lockdep.ts';
 import { ALL_KEYS, type Wait, type WaitMode, WaitQueue, waitOn } from './wait.ts';
 import type { WwAcquireContext, WwClass } from './ww-acquire.ts';
 
@@ -27,9 +28,8 @@ export class WwMutex {
   readonly class: WwClass;
   readonly name: string;
   #isLocked = false;
+  #held: HeldLock | undefined;
   #context: WwAcquireContext | undefined;
-  /** The thread that took it; undefined for code of a door. */
-  #holder: unknown;
   // Most locks never have a contender.
   #contenders: Contender[] | undefined;
   /** Whether the first contender has been woken in vain: MUTEX_FLAG_HANDOFF. */
@@ -42,13 +42,18 @@ export class WwMutex {
     this.name = name;
   }
 
+  /** For findings. */
+  describe(): string {
+    return this.name;
+  }
+
   get isLocked(): boolean {
     return this.#isLocked;
   }
 
-  /** lockdep_is_held: whether it was the thread that runs now that took it. */
+  /** lockdep_is_held: whether it was the caller that took it. */
   get isHeldByCaller(): boolean {
-    return this.#isLocked && this.#heir === undefined && this.#holder === this.class.system.scheduler.coroutine;
+    return this.class.lockClass.isHeldByCaller(this.#held);
   }
 
   /** dma_resv_locking_ctx: of the holder; undefined when nobody holds it or it was taken as a plain lock. */
@@ -72,6 +77,7 @@ export class WwMutex {
    */
   *lock({ context, mode = 'uninterruptible' }: WwLockOptions = {}): Kernel<void> {
     if (context !== undefined && context === this.#context) throw new Errno('EALREADY', `${context.describe()} holds ${this.name}`);
+    this.class.lockClass.wanted(this, context !== undefined);
     if (this.tryLock(context)) return;
     const contender: Contender = { context, woken: new WaitQueue(this.name) };
     this.#enqueue(contender);
@@ -102,9 +108,10 @@ export class WwMutex {
 
   unlock(): void {
     if (!this.#isLocked || this.#heir !== undefined) throw new Error(`unlock of ${this.name}, which nobody holds`);
+    if (this.#held !== undefined) this.class.lockClass.gaveBack(this.#held);
+    this.#held = undefined;
     this.#context?.lockReleased();
     this.#context = undefined;
-    this.#holder = undefined;
     this.#release();
   }
 
@@ -134,8 +141,8 @@ export class WwMutex {
   }
 
   #acquired(context: WwAcquireContext | undefined): void {
+    this.#held = this.class.lockClass.taken(this);
     this.#context = context;
-    this.#holder = this.class.system.scheduler.coroutine;
     if (context === undefined) return;
     context.lockAcquired(this);
     // It may have come before those who waited already.

@@ -91,11 +91,13 @@ export class DmaDevice {
    *   memory below is kept for copies: a Linux with swiotlb would use that before it fails.)
    */
   mapSg(pages: readonly PageRange[], direction: DmaDirection, attributes: DmaAttributes = {}): DmaMapping {
+    this.system.faults.check('dma_map', this.name);
     const busAddresses = pages.map((range) => this.#busAddressOf(range));
     const mapping = new DmaMapping(this, pages, direction, this.#segments(pages, busAddresses));
     const runs = pages.map((range, index) => ({ busAddress: busAddresses[index] as number, pages: range, mapping }));
     this.#mapped = [...this.#mapped, ...runs].sort((a, b) => a.busAddress - b.busAddress);
     for (const { length } of pages) this.#longest = Math.max(this.#longest, length);
+    for (const range of pages) this.#caches.mapped?.(this, range);
     if (attributes.skipCpuSync !== true) for (const range of pages) this.#caches.syncForDevice(this, range, direction);
     for (const { memory } of pages) memory.get();
     this.system.ledger.add(mapping);
@@ -109,6 +111,7 @@ export class DmaDevice {
       this.system.findings.report('dma-direction', `${mapping.describe()}, was unmapped as ${direction}`);
     mapping.isMapped = false;
     this.#mapped = this.#mapped.filter((run) => run.mapping !== mapping);
+    for (const range of mapping.pages) this.#caches.unmapping?.(this, range);
     if (attributes.skipCpuSync !== true) for (const range of mapping.pages) this.#caches.syncForCpu(this, range, direction);
     for (const { memory } of mapping.pages) memory.put();
     this.system.ledger.remove(mapping);
@@ -143,6 +146,7 @@ export class DmaDevice {
         return;
       }
       const range = this.#part(run, busAddress + done, bytes.length - done);
+      run.mapping.onAccess?.('reads');
       this.#caches.deviceRead(this, range, bytes.subarray(done, done + range.length));
       done += range.length;
     }
@@ -157,9 +161,25 @@ export class DmaDevice {
         return;
       }
       const range = this.#part(run, busAddress + done, bytes.length - done);
+      run.mapping.onAccess?.('writes');
       this.#caches.deviceWrite(this, range, bytes.subarray(done, done + range.length));
       done += range.length;
     }
+  }
+
+  /** Writes back what the device's own cache has, and empties it: to be done before its fence signals. */
+  flushCache(): void {
+    this.#caches.flushDevice?.(this);
+  }
+
+  /** Drops what the device's own cache has of memory: to be done before an operation that reads. */
+  invalidateCache(): void {
+    this.#caches.invalidateDevice?.(this);
+  }
+
+  /** Lines of its own cache that the device has written and not flushed. */
+  get unflushedLines(): number {
+    return this.#caches.unflushedLines?.(this) ?? 0;
   }
 
   #isOwn(mapping: DmaMapping, rule: string, what: string): boolean {

@@ -1,12 +1,9 @@
-import type { MemoryRange, Tracked } from '../kernel/index.ts';
+import type { PageRange, Tracked } from '../kernel/index.ts';
+
+export type { PageRange } from '../kernel/index.ts';
+
 import type { DmaDevice } from './dma-device.ts';
 import type { DmaDirection } from './dma-direction.ts';
-
-/** Physically contiguous memory and the bytes behind it: an entry of the page side of `struct sg_table`. */
-export interface PageRange extends MemoryRange {
-  /** Physical address of the first byte. */
-  readonly address: number;
-}
 
 /** An entry of the DMA side of `struct sg_table`: what a device is told. */
 export interface DmaSegment {
@@ -23,6 +20,8 @@ export class DmaMapping implements Tracked {
   readonly direction: DmaDirection;
   readonly segments: readonly DmaSegment[];
   isMapped = true;
+  /** Told of each access of the device, before it. */
+  onAccess: ((what: 'reads' | 'writes') => void) | undefined;
 
   constructor(device: DmaDevice, pages: readonly PageRange[], direction: DmaDirection, segments: readonly DmaSegment[]) {
     this.device = device;

@@ -30,12 +30,18 @@ export class PhysicalMemory {
   /** Pages that the buddy allocator has to give, free or not. */
   #managedPages: number;
   #freePages: number;
+  readonly #fails: () => boolean;
 
-  /** @param size a multiple of 4 MiB @param base the address of the first byte, a multiple of 4 MiB */
-  constructor(size: number, base = 0) {
+  /**
+   * @param size a multiple of 4 MiB
+   * @param base the address of the first byte, a multiple of 4 MiB
+   * @param fails asked before each allocation: whether it is to fail
+   */
+  constructor(size: number, base = 0, fails = () => false) {
     const block = PAGE_SIZE << MAX_PAGE_ORDER;
     if (size % block !== 0 || base % block !== 0)
       throw new RangeError(`RAM of ${size} bytes at ${base} does not consist of ${block} byte blocks`);
+    this.#fails = fails;
     this.base = base;
     this.size = size;
     this.#managedPages = size / PAGE_SIZE;
@@ -90,6 +96,7 @@ export class PhysicalMemory {
 
   /** alloc_pages with __GFP_NOWARN: undefined instead of an error. */
   tryAllocate(order: number): number | undefined {
+    if (this.#fails()) return undefined;
     let from = order;
     while (from <= MAX_PAGE_ORDER && (this.#free[from] as Set<number>).size === 0) from++;
     if (from > MAX_PAGE_ORDER) return undefined;

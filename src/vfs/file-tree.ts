@@ -19,9 +19,11 @@ import {
   type Timespec,
   type Vfs,
 } from '../kernel/index.ts';
+import type { PhysicalMemory } from '../memory/index.ts';
 import { Dentry } from './dentry.ts';
 import { Devtmpfs } from './devtmpfs.ts';
 import { registerFileSystem } from './file-system-types.ts';
+import { Memfds } from './memfd.ts';
 import { MemfsStorage } from './memfs-storage.ts';
 import { checkUnmountFlags, Mounts } from './mounts.ts';
 import * as names from './names.ts';
@@ -47,15 +49,18 @@ export class FileTree implements Vfs {
   readonly sysfs: KernfsDirectory;
   readonly #devtmpfs: Devtmpfs;
   readonly #mounts: Mounts;
+  readonly #memfds: Memfds;
   #nextDev = FIRST_DEV;
   onChange: (() => void) | undefined;
 
-  constructor(system: System) {
+  /** @param ram where memory files have their pages */
+  constructor(system: System, ram: PhysicalMemory) {
     const storage = new MemfsStorage();
     this.volume = storage.volume;
     this.#root = new Dentry(new StoredTmpfs(system, storage, this.takeDev()).root, undefined, '');
     this.#mounts = new Mounts(system, () => this.onChange?.());
     this.#mounts.add({ root: this.#root, source: 'rootfs', fs: this.#root.inode.fs, flags: 0 });
+    this.#memfds = new Memfds(system, ram);
     this.#devtmpfs = new Devtmpfs(system, storage, this.takeDev());
     this.sysfs = new Kernfs(system, 'sysfs', SYSFS_MAGIC, this.takeDev(), () => this.onChange?.()).root;
     for (const type of [
@@ -165,6 +170,10 @@ export class FileTree implements Vfs {
 
   open(task: Task, base: Base, path: string, flags: number, mode: number): MaybeKernel<File> {
     return open(this.#root, task, base, path, flags, mode);
+  }
+
+  createMemfd(task: Task, name: string, flags: number): File {
+    return this.#memfds.create(task, name, flags);
   }
 
   reopen(task: Task, file: File, flags: number): MaybeKernel<File> {

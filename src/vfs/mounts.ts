@@ -97,10 +97,10 @@ export class Mounts {
     this.#changed();
   }
 
-  /** Files without a name lie in mounts of the kernel's own, one for each file system. */
+  /** Files without a name lie in mounts of the kernel's own, one for each file system, numbered as these. */
   idOf(file: File): number {
     const root = dentryOf(file)?.mountRoot;
-    return this.#all.find((mount) => mount.root === root)?.id ?? minorOf(file.inode.fs.dev);
+    return this.#all.find((mount) => mount.root === root)?.id ?? minorOf(file.inode.fs.dev) + 1;
   }
 
   /** mount(2), the path walked. @throws Errno EPERM, EINVAL, ENODEV, ENOTDIR, what the file system says */

@@ -109,6 +109,8 @@ interface Found {
  */
 export function open(root: Dentry, task: Task, base: Base, path: string, given: number, mode: number): MaybeKernel<File> {
   const flags = checkedFlags(given);
+  // Before anything is looked for or made.
+  task.system.faults.check('file', path);
   const walk = new Walk(root, task);
   if ((flags & TMPFILE) !== 0) return openTemporary(walk, task, base, path, flags, mode);
   if ((flags & O_PATH) !== 0) {
@@ -219,7 +221,7 @@ function ready(file: File, task: Task, truncate: boolean): File {
 
 function newFile(task: Task, dentry: Dentry, flags: number, ops: File['ops']): File {
   const mode = (flags & O_PATH) !== 0 ? 0 : FMODE_PREAD | FMODE_PWRITE;
-  const file = new File(task.system, { ops, inode: dentry.inode, flags, mode, path: () => dentry.path });
+  const file = new File(task.system, { ops, inode: dentry.inode, flags, mode, isAllocated: true, path: () => dentry.path });
   setDentry(file, dentry);
   return file;
 }
@@ -231,6 +233,7 @@ function newFile(task: Task, dentry: Dentry, flags: number, ops: File['ops']): F
  */
 export function reopen(task: Task, file: File, given: number): MaybeKernel<File> {
   const flags = checkedFlags(given);
+  task.system.faults.check('file', file.path);
   const dentry = dentryOf(file);
   const directory = file.inode.isDirectory;
   if ((flags & O_CREAT) !== 0 && (flags & O_EXCL) !== 0) throw new Errno('EEXIST', 'the link exists');
@@ -239,7 +242,7 @@ export function reopen(task: Task, file: File, given: number): MaybeKernel<File>
   if ((flags & O_DIRECTORY) !== 0 && !directory) throw new Errno('ENOTDIR', `${file.path} is not a directory`);
   if ((flags & O_PATH) !== 0) {
     if (dentry !== undefined) return newFile(task, dentry, flags, {});
-    return new File(task.system, { ops: {}, inode: file.inode, flags, path: () => file.path, pins: file });
+    return new File(task.system, { ops: {}, inode: file.inode, flags, path: () => file.path, pathOf: file, isAllocated: true });
   }
   mayOpenInode(task, file.inode, flags, file.path);
   if (dentry === undefined) throw new Errno('ENXIO', `${file.path} cannot be opened again`);

@@ -33,8 +33,10 @@ function isSticky(credentials: Credentials, directory: Inode, victim: Inode): bo
  * Owner and mode of what a task makes in a directory.
  *
  * @param mode type and permissions as the call was given them
+ * @throws Errno ENOMEM
  */
 export function newInode(task: Task, directory: Inode, mode: number): NewInode {
+  task.system.kmalloc('struct dentry');
   const { credentials } = task;
   const inherits = (directory.mode & S_ISGID) !== 0;
   let permissions = mode & 0o7777;

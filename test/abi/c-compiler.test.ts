@@ -5,12 +5,16 @@ import { describe, expect } from 'vitest';
 import { errno, type Layout, Request, Struct } from '../../src/abi/index.ts';
 import * as dmaBuf from '../../src/abi/uapi/dma-buf.ts';
 import * as dmaHeap from '../../src/abi/uapi/dma-heap.ts';
+import * as drm from '../../src/abi/uapi/drm.ts';
+import * as drmMode from '../../src/abi/uapi/drm-mode.ts';
 import * as eventpoll from '../../src/abi/uapi/eventpoll.ts';
 import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
 import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
+import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
+import * as memfd from '../../src/abi/uapi/memfd.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
 import * as netlink from '../../src/abi/uapi/netlink.ts';
 import * as poll from '../../src/abi/uapi/poll.ts';
@@ -19,7 +23,9 @@ import * as socket from '../../src/abi/uapi/socket.ts';
 import * as stat from '../../src/abi/uapi/stat.ts';
 import * as swSync from '../../src/abi/uapi/sw-sync.ts';
 import * as syncFile from '../../src/abi/uapi/sync-file.ts';
+import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
+import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
 import * as protocol from '../../src/doors/preload/protocol.ts';
 import { compile, preprocess, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
@@ -28,7 +34,9 @@ import { root } from '../support/paths.ts';
 const folder = temporaryFolder();
 
 /** Of headers that are our own. */
-const ownHeaders = [`-I${root}/native-shims`, `-I${root}/test/native/programs`];
+const ownHeaders = ['native-shims', 'native-shims/include', 'test/native/programs', 'test/conformance/probes'].map(
+  (folder) => `-I${root}/${folder}`,
+);
 
 /** Constants that no header of the C library or of Linux shows to programs, with where they come from. */
 const KERNEL_ONLY: Readonly<Record<string, string>> = {
@@ -49,22 +57,43 @@ const KERNEL_ONLY: Readonly<Record<string, string>> = {
   SOCK_TYPE_MASK: 'linux/net.h inside the kernel',
   SOCKADDR_MAX: 'the size of struct sockaddr_storage',
   DMA_BUF_NAME_LEN: 'linux/dma-buf.h inside the kernel',
+  DRM_CLOEXEC: 'O_CLOEXEC',
+  DRM_RDWR: 'O_RDWR',
+  DRM_COMMAND_BASE: 'follows from the numbers of the requests',
+  DRM_COMMAND_END: 'follows from the numbers of the requests',
+  F_ALL_SEALS: 'mm/memfd.c',
+  MFD_NOEXEC_SEAL: 'not in all versions of linux/memfd.h',
+  MFD_EXEC: 'not in all versions of linux/memfd.h',
 };
 
-/** Each uapi file with the headers that it stands for. */
+/** Without the requests whose structs nobody here looks into. */
+const withStructs = (module: object) =>
+  Object.fromEntries(
+    Object.entries(module).filter(
+      ([, value]) => !(value instanceof Request) || value.layout === undefined || value.layout instanceof Struct,
+    ),
+  );
+
+/** Each uapi file with the headers that it stands for. Those of DRM are often not installed: the probes' own is what 6.12 understood. */
 const modules: readonly (readonly [object, readonly string[]])[] = [
   [dmaBuf, ['linux/dma-buf.h']],
   [dmaHeap, ['fcntl.h', 'linux/dma-heap.h']],
   [syncFile, ['linux/sync_file.h']],
   [swSync, ['sw-sync.h']],
+  [withStructs(drm), ['fcntl.h', 'drm.h']],
+  [withStructs(drmMode), ['drm.h']],
+  [vgemDrm, ['drm.h']],
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
+  [dmaTest, ['ioctopus/dma-test.h']],
   [limits, ['linux/limits.h']],
+  [memfd, ['linux/memfd.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
   [poll, ['poll.h']],
   [signal, ['signal.h']],
   [stat, ['sys/stat.h', 'linux/magic.h']],
+  [udmabuf, ['linux/udmabuf.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
   [file, ['sys/file.h']],
@@ -106,7 +135,12 @@ function describeStruct(layout: Struct<any>): [string, bigint, string][] {
     [`alignof ${type}`, BigInt(layout.align), `_Alignof(${type})`],
     ...fields.flatMap((field): [string, bigint, string][] => [
       [`${type}.${field.name} at`, BigInt(field.offset), `offsetof(${type}, ${field.name})`],
-      [`${type}.${field.name} size`, BigInt((field.layout as Layout<unknown>).size), `sizeof(((${type} *)0)->${field.name})`],
+      [
+        `${type}.${field.name} size`,
+        BigInt((field.layout as Layout<unknown>).size),
+        // An array without a length has none in C.
+        `sizeof(((${type} *)0)->${field.name}${field === layout.tail ? '[0]' : ''})`,
+      ],
     ]),
   ];
 }

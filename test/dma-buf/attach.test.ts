@@ -12,7 +12,7 @@ import {
 import { type BootedMachine, boot } from '../../src/index.ts';
 import type { Kernel } from '../../src/kernel/index.ts';
 import { sleep } from '../../src/kernel/index.ts';
-import { DmaDevice, type DmaDirection } from '../../src/memory/index.ts';
+import { DmaDevice, type DmaDirection, KernelMapping } from '../../src/memory/index.ts';
 import { add, brokenRules, describe, expect, leastOperations, run, test } from './fixture.ts';
 
 /** An exporter with one page of memory that tells what it is asked, and can be made to fail. */
@@ -81,14 +81,7 @@ function errorOf(machine: BootedMachine, work: Kernel<unknown>): string | undefi
 }
 
 /** Under the buffer's lock. */
-function* locked<T>({ resv }: DmaBuf<any>, work: () => Kernel<T>): Kernel<T> {
-  yield* resv.lock.lock();
-  try {
-    return yield* work();
-  } finally {
-    resv.unlock();
-  }
-}
+const locked = <T>(dmabuf: DmaBuf<any>, work: () => Kernel<T>): Kernel<T> => dmabuf.underLock('the test', work);
 
 describe('an exporter is asked, from attach to detach', () => {
   /** Attaches, maps twice to the device, unmaps, detaches. */
@@ -421,6 +414,8 @@ describe('the reservation lock', () => {
   const mustNotHold: readonly [string, (attachment: DmaBufAttachment<any>) => Kernel<unknown>][] = [
     ['attach', ({ dmabuf, device }) => dmabuf.attach(device)],
     ['detach', (attachment) => attachment.dmabuf.detach(attachment)],
+    ['vmap_unlocked', ({ dmabuf }) => dmabuf.vmapUnlocked()],
+    ['vunmap_unlocked', ({ dmabuf }) => dmabuf.vunmapUnlocked(new KernelMapping([]))],
     ['map_attachment_unlocked', (attachment) => attachment.mapUnlocked('to-device')],
     ['unmap_attachment_unlocked', (attachment) => attachment.unmapUnlocked({ segments: [] }, 'to-device')],
   ];
@@ -435,6 +430,7 @@ describe('the reservation lock', () => {
     expect(() => run(machine, stuck)).toThrow('the test can never end');
     expect(machine.system.findings.all).toMatchObject([
       { rule: 'dma-buf-locked', text: `${what} of dma-buf 1 (test), 4096 bytes by somebody who holds its reservation lock` },
+      { rule: 'lock-recursion' },
     ]);
   });
 

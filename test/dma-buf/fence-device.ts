@@ -79,14 +79,20 @@ export function boardWithLines(submitted: (work: Work) => void = () => {}): Boar
           on(SUBMIT, function* (_file, { fd, usage, line, error, duration_ns }, task) {
             const dmabuf = yield* dmaBufGet(fd, task);
             const { resv } = dmabuf;
-            yield* resv.lock.lock();
-            const fence = lines.submit(line % LINES, error, duration_ns);
-            resv.reserveFences(1);
-            resv.addFence(fence, usage as DmaResvUsage);
-            resv.unlock();
-            submitted({ buffer: dmabuf, usage: usage as DmaResvUsage, fence });
-            fence.put();
-            dmabuf.put();
+            try {
+              yield* resv.lock.lock();
+              try {
+                resv.reserveFences(1);
+                const fence = lines.submit(line % LINES, error, duration_ns);
+                resv.addFence(fence, usage as DmaResvUsage);
+                submitted({ buffer: dmabuf, usage: usage as DmaResvUsage, fence });
+                fence.put();
+              } finally {
+                resv.unlock();
+              }
+            } finally {
+              dmabuf.put();
+            }
           }),
         ),
       });

@@ -9,7 +9,13 @@ import {
   DMA_RESV_USAGE_WRITE as WRITE,
 } from '../../src/dma-buf/index.ts';
 import type { BootedMachine } from '../../src/index.ts';
+import { type Kernel, sleep } from '../../src/kernel/index.ts';
 import { add, allocate, bufferAt, describe, expect, run, test } from './fixture.ts';
+
+function* adding(resv: DmaResv, fences: readonly DmaFence[]): Kernel<void> {
+  yield* sleep(5);
+  for (const fence of fences) add(resv, fence, WRITE);
+}
 
 describe('waiting for fences', () => {
   const timed = (machine: BootedMachine, resv: DmaResv, usage: DmaResvUsage, timeout_ns?: number) => {
@@ -60,9 +66,7 @@ describe('waiting for fences', () => {
 
   /** Adds fences that signal at 100 once the wait has begun. */
   const addMeanwhile = (machine: BootedMachine, resv: DmaResv, fences: readonly DmaFence[]) =>
-    machine.system.clock.schedule(5, 'another driver', () => {
-      for (const fence of fences) add(resv, fence, WRITE);
-    });
+    machine.system.scheduler.spawn('another driver', undefined, adding(resv, fences));
 
   test('is for those that were there when it began', ({ machine, driver, resv }) => {
     add(resv, driver.later(10), WRITE);

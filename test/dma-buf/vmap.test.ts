@@ -7,18 +7,8 @@ import { KernelMapping } from '../../src/memory/index.ts';
 import { allocate, brokenRules, bufferAt, describe, expect, leastOperations, run, test } from './fixture.ts';
 
 /** Runs code under a buffer's lock. */
-const locked = <T>(machine: BootedMachine, { resv }: DmaBuf<any>, work: () => Kernel<T>): T =>
-  run(
-    machine,
-    (function* () {
-      yield* resv.lock.lock();
-      try {
-        return yield* work();
-      } finally {
-        resv.unlock();
-      }
-    })(),
-  );
+const locked = <T>(machine: BootedMachine, dmabuf: DmaBuf<any>, work: () => Kernel<T>): T =>
+  run(machine, dmabuf.underLock('the test', work));
 
 function exporter(machine: BootedMachine, ops: Partial<DmaBufOps>): DmaBuf {
   return new DmaBuf<unknown>(machine.system, {
@@ -79,9 +69,7 @@ describe('vmap', () => {
     }
     expect(brokenRules(machine)).toEqual(['dma-buf-vmap-failed']);
     isFull = false;
-    locked(machine, dmabuf, function* () {
-      yield* dmabuf.vunmap(yield* dmabuf.vmap());
-    });
+    run(machine, dmabuf.vunmapUnlocked(run(machine, dmabuf.vmapUnlocked())));
     dmabuf.put();
   });
 

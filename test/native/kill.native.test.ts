@@ -28,7 +28,7 @@ describe.skipIf(!hasCompiler)('a program that is killed leaves nothing behind', 
   });
   afterAll(() => native.close());
 
-  test.each(['open', 'info', 'merge', 'mmap', 'copies', 'stat'])('at any step of: %s', async (kind) => {
+  test.each(['open', 'info', 'merge', 'mmap', 'copies', 'stat', 'udmabuf'])('at any step of: %s', async (kind) => {
     const steps = program('steps');
     let step = 1;
     for (; ; step++) {

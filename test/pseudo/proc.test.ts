@@ -71,6 +71,18 @@ describe('/proc/PID', () => {
     expect(rest).toEqual([`ino:\t${sys.fstat(fd).ino}`, '']);
   });
 
+  it('tells what is mounted where, and which mount each lies in', () => {
+    const { sys } = boot(board());
+    const read = reader(sys);
+    const lines = read('/proc/self/mountinfo').trimEnd().split('\n');
+    expect(lines.length).toBe(read('/proc/mounts').trimEnd().split('\n').length);
+    const parts = lines.map((line) => line.match(/^(\d+) (\d+) \d+:\d+ \/ (\S+) rw\S* - (\S+) \S+ rw$/)?.slice(1));
+    const idOf = (path: string) => parts.find((part) => part?.[2] === path)?.[0];
+    expect(parts).toContainEqual([idOf('/sys/kernel/config'), idOf('/sys'), '/sys/kernel/config', 'configfs']);
+    expect(parts).toContainEqual([idOf('/proc'), idOf('/'), '/proc', 'proc']);
+    expect(parts[0]?.slice(1, 3)).toEqual(['1', '/']);
+  });
+
   it('lists threads as one process', () => {
     const machine = boot(board());
     const { sys } = machine;

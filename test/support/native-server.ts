@@ -94,6 +94,12 @@ export class NativeServer {
     for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
   }
 
+  /** Moves the time to the next event, and lets it happen. */
+  skip(): void {
+    this.pacer.skipToNext();
+    this.pacer.catchUp();
+  }
+
   held(): Held {
     const { system, ram } = this.machine;
     return {

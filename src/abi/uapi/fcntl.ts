@@ -52,6 +52,15 @@ export const F_GET_SEALS = 1034;
 export const F_GET_RW_HINT = 1035;
 export const F_SET_RW_HINT = 1036;
 
+/** What F_ADD_SEALS forbids for good: other seals, to get shorter, longer, to be written, to be written by new ways, to be executable. */
+export const F_SEAL_SEAL = 0x1;
+export const F_SEAL_SHRINK = 0x2;
+export const F_SEAL_GROW = 0x4;
+export const F_SEAL_WRITE = 0x8;
+export const F_SEAL_FUTURE_WRITE = 0x10;
+export const F_SEAL_EXEC = 0x20;
+export const F_ALL_SEALS = 0x3f;
+
 /** Highest of the RWH_WRITE_LIFE_ hints. */
 export const RWH_WRITE_LIFE_EXTREME = 5;
 

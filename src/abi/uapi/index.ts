@@ -1,12 +1,16 @@
 /** The uapi headers of Linux as TypeScript: one file per header, constants under their exact C names. */
 export * from './dma-buf.ts';
 export * from './dma-heap.ts';
+export * from './drm.ts';
+export * from './drm-mode.ts';
 export * from './eventpoll.ts';
 export * from './fcntl.ts';
 export * from './file.ts';
 export * from './filter.ts';
 export * from './fs.ts';
+export * from './ioctopus-dma-test.ts';
 export * from './limits.ts';
+export * from './memfd.ts';
 export * from './mman.ts';
 export * from './mount.ts';
 export * from './netlink.ts';
@@ -16,5 +20,7 @@ export * from './socket.ts';
 export * from './stat.ts';
 export * from './sw-sync.ts';
 export * from './sync-file.ts';
+export * from './udmabuf.ts';
 export * from './uio.ts';
+export * from './vgem-drm.ts';
 export * from './xattr.ts';

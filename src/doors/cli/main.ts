@@ -1,17 +1,28 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { boards } from '../../boards/index.ts';
+import { checkedFault, type Fault, parseFault } from '../../kernel/index.ts';
+import { EVICTIONS } from '../../memory/index.ts';
 import { doctor } from './doctor/doctor.ts';
 import { type ListOptions, ls } from './ls.ts';
 import { type MountCommandOptions, mount } from './mount.ts';
 import { Refusal } from './program.ts';
-import { EXIT_REFUSED, type RunOptions, run } from './run.ts';
+import { EXIT_BROKEN_RULES, EXIT_REFUSED, type RunOptions, run } from './run.ts';
 import { type ServeOptions, serve } from './serve.ts';
 
 function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('not a whole number.');
   return value;
+}
+
+function fault(text: string, earlier: readonly Fault[] = []): readonly Fault[] {
+  try {
+    return [...earlier, checkedFault(parseFault(text))];
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new InvalidArgumentError(error.message);
+  }
 }
 
 const boardOption = () =>
@@ -24,7 +35,18 @@ const timeOption = () =>
   new Option('--time <mode>', 'how time passes: as on the host, or in jumps while all programs only wait')
     .choices(['real', 'warp'])
     .default('real');
+const evictionOption = () =>
+  new Option('--eviction <mode>', "whether the CPU's caches lose lines on their own, on boards whose devices do not see them")
+    .choices(EVICTIONS)
+    .default('off');
 const straceOption = () => new Option('--strace', 'print each call on the machine, decoded, to standard error');
+const faultOption = () =>
+  new Option('--fault <fault>', 'let a service of the kernel fail, as "alloc:nth=3:ENOMEM"; may be given several times').argParser(fault);
+const strictOption = () =>
+  new Option(
+    '--strict',
+    `exit with ${EXIT_BROKEN_RULES} when the program went well, but a rule of the kernel was broken or something was left; tell what came before`,
+  );
 /** A machine that is served has been configured by its server. */
 const connectOption = (...others: string[]) =>
   new Option('--connect <socket>', 'join the machine that "ioctopus serve" serves there, instead of booting one').conflicts(others);
@@ -51,8 +73,11 @@ program
   .addOption(boardOption())
   .addOption(seedOption())
   .addOption(timeOption())
+  .addOption(evictionOption())
   .addOption(straceOption())
-  .addOption(connectOption('board', 'seed', 'time', 'strace'))
+  .addOption(faultOption())
+  .addOption(strictOption())
+  .addOption(connectOption('board', 'seed', 'time', 'eviction', 'strace', 'fault', 'strict'))
   .argument('<command...>', 'the program and its arguments; put -- before them')
   .passThroughOptions()
   .addHelpText(
@@ -76,7 +101,9 @@ program
   .addOption(boardOption())
   .addOption(seedOption())
   .addOption(straceOption())
-  .addOption(connectOption('board', 'seed', 'strace'))
+  .addOption(faultOption())
+  .addOption(strictOption())
+  .addOption(connectOption('board', 'seed', 'strace', 'fault', 'strict'))
   .argument('<folder>', 'an empty folder')
   .argument('[command...]', 'a program and its arguments, which also has the device nodes as under "run"; put -- before them')
   .addHelpText(
@@ -99,7 +126,10 @@ program
   .addOption(boardOption())
   .addOption(seedOption())
   .addOption(timeOption())
+  .addOption(evictionOption())
   .addOption(straceOption())
+  .addOption(faultOption())
+  .addOption(strictOption())
   .addHelpText(
     'after',
     `

@@ -6,7 +6,7 @@ import { join } from './join.ts';
 import { loadShim, takeFolder } from './mount-point.ts';
 import { loadNativeParts } from './native-parts.ts';
 import { assertServable, findProgram, Refusal } from './program.ts';
-import { type BootOptions, bootFor, programsOf, runJoined, runUnder, say, shutDown, startServer } from './run.ts';
+import { type BootOptions, bootFor, programsOf, runJoined, runUnder, say, shutDown, startServer, strictStatus } from './run.ts';
 
 export interface MountCommandOptions extends BootOptions {
   /** The socket of a server whose machine is joined, instead of booting one. */
@@ -47,6 +47,8 @@ export async function mount(given: string, command: readonly string[], options: 
   const server = program === undefined ? undefined : startServer({ addon, machine, pacer });
   const ending = new Ending();
   let mounted: Mount | undefined;
+  let status = 0;
+  let isClean = false;
   try {
     putReadme(machine.system, `ioctopus mount ${folder} -- COMMAND`);
     const before = () => {
@@ -54,17 +56,20 @@ export async function mount(given: string, command: readonly string[], options: 
       pacer.catchUp();
     };
     mounted = await make({ shim, serving: new Requests(machine.system, before), folder, onEnd: ending.now });
-    if (server !== undefined && program !== undefined) return await runUnder(programsOf(server), program, command);
-    say(`${options.board} is mounted at ${folder}; Ctrl-C unmounts it`);
-    await ending.wanted;
-    return 0;
+    if (server !== undefined && program !== undefined) {
+      status = await runUnder(programsOf(server), program, command);
+    } else {
+      say(`${options.board} is mounted at ${folder}; Ctrl-C unmounts it`);
+      await ending.wanted;
+    }
   } finally {
     await mounted?.close();
     server?.close();
     ending.stop();
     pacer.stop();
-    shutDown(machine);
+    isClean = shutDown(machine);
   }
+  return strictStatus(options, isClean, status);
 }
 
 /** The same for a machine that is served: this process asks the server what the kernel asks of the mount. The server's end is its end. */

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { type Finding, formatFinding, type TraceLine } from '../../kernel/index.ts';
+import { BrokenRules, type Fault, type Finding, formatFault, formatFinding, Leak, type TraceLine } from '../../kernel/index.ts';
 import { type Board, type HostTime, Machine, Pacer } from '../../machine/index.ts';
+import type { Eviction } from '../../memory/index.ts';
 import type { LauncherWelcome } from '../connect/index.ts';
 import { type Addon, PreloadServer, type PreloadServerOptions, SharedMemoryProvider } from '../preload/index.ts';
 import { findBoard } from './boards.ts';
@@ -10,11 +11,15 @@ import { join } from './join.ts';
 import { LIBRARY, loadNativeParts } from './native-parts.ts';
 import { assertServable, findProgram, Refusal } from './program.ts';
 
-/** Which machine, and what to print of its calls. */
+/** Which machine, what fails in it, and what to print of its calls. */
 export interface BootOptions {
   readonly board: string;
   readonly seed: number;
   readonly strace?: boolean;
+  /** `off` when left out. */
+  readonly eviction?: Eviction;
+  readonly fault?: readonly Fault[];
+  readonly strict?: boolean;
 }
 
 export interface RunOptions extends BootOptions {
@@ -25,6 +30,8 @@ export interface RunOptions extends BootOptions {
 
 /** Exit status when the program was not run. */
 export const EXIT_REFUSED = 125;
+/** Exit status of a strict run whose program went well, but broke a rule of the kernel or left something. */
+export const EXIT_BROKEN_RULES = 123;
 
 /** What setTimeout can count to: a longer delay it takes for none. */
 const TIMEOUT_MAX_ms = 2 ** 31 - 1;
@@ -51,9 +58,13 @@ export function bootFor(addon: Addon, board: Board, options: BootOptions): { rea
     start_ns: now,
     bootTime_s: Math.round(Date.now() / 1000 - now / 1e9),
     memory: (ledger) => new SharedMemoryProvider(addon, ledger),
+    ...(options.eviction === undefined ? {} : { eviction: options.eviction }),
+    faults: options.fault ?? [],
+    history: options.strict ?? false,
     ...(options.strace === true ? { trace: printTrace } : {}),
   });
   machine.system.findings.onFinding = (finding: Finding) => say(formatFinding(finding));
+  machine.faults.onHit = ({ text }) => say(`fault: ${text}`);
   machine.system.log.onLine = (line) => {
     if (line.level === 'err') say(line.text);
   };
@@ -118,7 +129,7 @@ export async function runJoined(socket: string, path: string, command: readonly 
 /**
  * Runs a program with the machine's device nodes.
  *
- * @returns its exit status; 128 and the signal's number when a signal ended it
+ * @returns its exit status; 128 and the signal's number when a signal ended it; {@link EXIT_BROKEN_RULES}
  * @throws Refusal when it cannot be run
  */
 export async function run(command: readonly string[], options: RunOptions): Promise<number> {
@@ -128,13 +139,21 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   const addon = loadNativeParts();
   const { machine, pacer } = bootFor(addon, await findBoard(options.board), options);
   const server = startServer({ addon, machine, pacer, warps: options.time === 'warp' });
+  let status: number;
+  let isClean = false;
   try {
-    return await runUnder(programsOf(server), path, command);
+    status = await runUnder(programsOf(server), path, command);
   } finally {
     server.close();
     pacer.stop();
-    shutDown(machine);
+    isClean = shutDown(machine);
   }
+  return strictStatus(options, isClean, status);
+}
+
+/** The exit status of a run. */
+export function strictStatus({ strict }: BootOptions, isClean: boolean, status: number): number {
+  return strict === true && !isClean && status === 0 ? EXIT_BROKEN_RULES : status;
 }
 
 interface ChildEvents {
@@ -161,11 +180,17 @@ function runChild(path: string, command: readonly string[], env: NodeJS.ProcessE
   });
 }
 
-/** Says what the machine had left. */
-export function shutDown(machine: Machine): void {
+/** Says what the machine had left, and which faults never came. Findings have been said as they came. @returns whether all is well */
+export function shutDown(machine: Machine): boolean {
+  for (const { fault, uses } of machine.faults.unused) {
+    say(`the fault ${formatFault(fault)} never came: ${uses === 1 ? 'one use' : `${uses} uses`} of ${fault.service} fitted`);
+  }
   try {
     machine.shutdown();
+    return true;
   } catch (error) {
-    say((error as Error).message);
+    if (error instanceof Leak) for (const line of error.left) say(`left at the end: ${line}`);
+    else if (!(error instanceof BrokenRules)) say((error as Error).message);
+    return false;
   }
 }

@@ -4,7 +4,7 @@ import { findBoard } from './boards.ts';
 import { Ending } from './ending.ts';
 import { LIBRARY, loadNativeParts } from './native-parts.ts';
 import { Refusal } from './program.ts';
-import { bootFor, type RunOptions, say, shutDown, startServer } from './run.ts';
+import { bootFor, type RunOptions, say, shutDown, startServer, strictStatus } from './run.ts';
 import { takeSocket } from './socket.ts';
 
 export interface ServeOptions extends Omit<RunOptions, 'connect'> {
@@ -25,19 +25,20 @@ export async function serve(options: ServeOptions): Promise<number> {
   const programs = startServer({ addon, machine, pacer, warps: options.time === 'warp' });
   const ending = new Ending();
   let server: ConnectServer | undefined;
+  let isClean = false;
   try {
     putReadme(machine.system, `ioctopus run --connect ${path} -- COMMAND`);
     server = listen({ addon, machine, pacer, programs, library: LIBRARY, path });
     say(`${options.board} is served at ${path}; Ctrl-C ends it`);
     await ending.wanted;
-    return 0;
   } finally {
     server?.close();
     programs.close();
     ending.stop();
     pacer.stop();
-    shutDown(machine);
+    isClean = shutDown(machine);
   }
+  return strictStatus(options, isClean, 0);
 }
 
 function listen(options: ConstructorParameters<typeof ConnectServer>[0]): ConnectServer {

@@ -1,10 +1,11 @@
 import { Errno } from '../../abi/index.ts';
-import type { Kernel, UserMemory, Vma } from '../../kernel/index.ts';
+import type { CopyWatch, Kernel, UserMemory, Vma } from '../../kernel/index.ts';
 
 const NOTHING = new Uint8Array();
 
 /** The memory of a caller behind the mount, as far as it can be seen: the bytes that a read fills or a write brings, from address 0 on. */
 export class BufferMemory implements UserMemory {
+  watch: CopyWatch | undefined;
   #bytes: Uint8Array;
   view: DataView;
 

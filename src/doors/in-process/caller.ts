@@ -29,7 +29,8 @@ function enter(task: Task, name: string, args: CallArguments): void {
 }
 
 /** Whether a call that did not wait is over: nothing is left to do on the way back. */
-const isOver = (system: System, task: Task) => !system.hasDeferred && !task.signals.pending && system.tracer === undefined;
+const isOver = (system: System, task: Task) =>
+  !system.hasDeferred && !task.signals.pending && system.lockdep.held === 0 && system.tracer === undefined;
 
 /** The whole of a call that is not over at once. */
 function* whole<T>(task: Task, name: string, args: CallArguments, answer: MaybeKernel<T>, begin: () => MaybeKernel<T>): Kernel<T> {

@@ -48,8 +48,15 @@ export interface Addon {
   reopen(fd: number, flags: number): number;
   close(fd: number): number;
   identity(fd: number): [dev: number, ino: number] | number;
-  map(fd: number, length: number): ArrayBuffer | number;
+  /** @param offset into the file, 0 when left out */
+  map(fd: number, length: number, offset?: number): ArrayBuffer | number;
   unmap(buffer: ArrayBuffer): number;
+  /** F_GET_SEALS: F_SEAL_ bits. */
+  seals(fd: number): number;
+  /** st_size. */
+  fileSize(fd: number): number;
+  /** fallocate: makes the pages of a range that are not there. */
+  allocate(fd: number, offset: number, length: number): number;
   soleHolder(fd: number): boolean;
   inotify(): number;
   watch(inotify: number, fd: number, mask: number): number;

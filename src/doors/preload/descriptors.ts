@@ -1,7 +1,7 @@
 import { Errno } from '../../abi/index.ts';
-import { type Descriptors, type File, FMODE_PATH, type Kernel } from '../../kernel/index.ts';
+import { type Descriptors, type File, FMODE_PATH, type Kernel, type Memfd } from '../../kernel/index.ts';
 import type { NativeInode } from './native-files.ts';
-import { IO_UP_CLOSE, IO_UP_INSTALL, IO_UP_LOOKUP } from './protocol.ts';
+import { IO_UP_CLOSE, IO_UP_INSTALL, IO_UP_LOOKUP, IO_UP_SEND } from './protocol.ts';
 import { outcome, type Slot } from './slot.ts';
 
 /** The handle of an open descriptor that is none of the machine's. */
@@ -12,6 +12,9 @@ export class RemoteDescriptors implements Descriptors {
   readonly #slot: Slot;
   /** Reserved numbers whose file is still to come. */
   readonly #reserved = new Map<number, NativeInode>();
+
+  /** Descriptors that the program has sent for the call under way, by their numbers there. */
+  readonly #received = new Map<number, number>();
 
   constructor(slot: Slot) {
     this.#slot = slot;
@@ -34,6 +37,31 @@ export class RemoteDescriptors implements Descriptors {
     const file = client.fileOf(handle);
     if (file === undefined) throw new Errno('EBADF', `descriptor ${fd} is only reserved`);
     return file;
+  }
+
+  *memfd(fd: number): Kernel<Memfd | undefined> {
+    const { client } = this.#slot;
+    let received = this.#received.get(fd);
+    if (received === undefined) {
+      const handle = outcome(yield* this.#slot.ask(IO_UP_SEND, fd), `descriptor ${fd}`);
+      if (handle !== NOT_OURS) return this.#ownMemfd(fd, handle);
+      received = client.takeReceived(this.#slot.index);
+      if (received === undefined) throw new Errno('EBADF', `the program has not sent descriptor ${fd}`);
+      this.#received.set(fd, received);
+    }
+    return client.server.memfds.of(received);
+  }
+
+  #ownMemfd(fd: number, handle: number): Memfd | undefined {
+    const file = this.#slot.client.fileOf(handle);
+    if (file === undefined || (file.mode & FMODE_PATH) !== 0) throw new Errno('EBADF', `descriptor ${fd} is not open`);
+    return file.inode.sealable;
+  }
+
+  /** The call has ended. */
+  dropReceived(): void {
+    for (const received of this.#received.values()) this.#slot.client.server.addon.close(received);
+    this.#received.clear();
   }
 
   *reserve(closeOnExec: boolean): Kernel<number> {
@@ -64,6 +92,7 @@ export class RemoteDescriptors implements Descriptors {
 
   *#install(file: File | undefined, closeOnExec: boolean): Kernel<{ readonly inode: NativeInode; readonly fd: number }> {
     const { client } = this.#slot;
+    client.server.system.faults.check('fd', '');
     const { inode, fd: sent } = client.server.files.make(file);
     const handle = client.hold(inode);
     try {

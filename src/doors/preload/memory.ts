@@ -7,30 +7,51 @@ const O_RDWR = 2;
 /** A process may have 65 530 mappings; the rest of Node needs some. */
 const MAPPED_MAX = 16_384;
 
-/** Memory that programs share with the server: a memory file, mapped here only when somebody looks. */
+/** Where shared memory is mapped from, and who knows where it is mapped here. */
+export interface SharedMemoryKeeper {
+  bytesOf(memory: SharedMemory): Uint8Array;
+  /** Nobody refers to it any more. */
+  forget(memory: SharedMemory): void;
+}
+
+/** What shared memory is a part of. */
+export interface SharedMemoryPlace {
+  /**
+   * The server's description of the file. Of a file of its own that is the only one, so that a lease can tell whether anyone else
+   * has one.
+   */
+  readonly fd: number;
+  /** Where in the file the memory begins, in bytes: 0 in a file of its own. */
+  readonly fileOffset: number;
+  /** In bytes. */
+  readonly size: number;
+}
+
+/** Memory that programs share with the server: a part of a memory file, mapped here only when somebody looks. */
 export class SharedMemory extends Counted implements MemoryObject {
   readonly kind = 'memory';
   readonly size: number;
-  /** The server's one description of the file: everything here goes through it, so that a lease can tell whether anyone else has one. */
   readonly fd: number;
+  readonly fileOffset: number;
   readonly #name: string;
-  readonly #provider: SharedMemoryProvider;
+  readonly #keeper: SharedMemoryKeeper;
 
-  constructor(size: number, name: string, fd: number, provider: SharedMemoryProvider) {
+  constructor(place: SharedMemoryPlace, name: string, keeper: SharedMemoryKeeper) {
     super();
-    this.size = size;
-    this.fd = fd;
+    this.size = place.size;
+    this.fd = place.fd;
+    this.fileOffset = place.fileOffset;
     this.#name = name;
-    this.#provider = provider;
+    this.#keeper = keeper;
   }
 
   bytes(): Uint8Array {
     this.assertHeld('use');
-    return this.#provider.bytesOf(this);
+    return this.#keeper.bytesOf(this);
   }
 
   protected released(): void {
-    this.#provider.forget(this);
+    this.#keeper.forget(this);
   }
 
   describe(): string {
@@ -39,7 +60,7 @@ export class SharedMemory extends Counted implements MemoryObject {
 }
 
 /** Makes shared memory, and keeps the most recently used of it mapped. */
-export class SharedMemoryProvider implements MemoryProvider {
+export class SharedMemoryProvider implements MemoryProvider, SharedMemoryKeeper {
   readonly #addon: Addon;
   readonly #ledger: () => Ledger;
   /** Least recently used first. */
@@ -57,7 +78,7 @@ export class SharedMemoryProvider implements MemoryProvider {
     const again = this.#addon.reopen(made, O_RDWR);
     this.#addon.close(made);
     const fd = granted(again, 'opening a memory file again');
-    const memory = new SharedMemory(size, name, fd, this);
+    const memory = new SharedMemory({ fd, fileOffset: 0, size }, name, this);
     this.#ledger().add(memory);
     return memory;
   }
@@ -74,7 +95,7 @@ export class SharedMemoryProvider implements MemoryProvider {
         this.#unmap(oldest);
         break;
       }
-    const buffer = this.#addon.map(memory.fd, memory.size);
+    const buffer = this.#addon.map(memory.fd, memory.size, 0);
     if (typeof buffer === 'number') granted(buffer, `mapping ${memory.describe()}`);
     const bytes = new Uint8Array(buffer as ArrayBuffer);
     this.#mapped.set(memory, bytes);

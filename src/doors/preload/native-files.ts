@@ -3,6 +3,7 @@ import { O_ACCMODE } from '../../abi/uapi/index.ts';
 import type { File } from '../../kernel/index.ts';
 import { type Addon, must } from './addon.ts';
 import { granted } from './exhausted.ts';
+import { countHolders, type OwnMappings } from './holders.ts';
 import { SharedMemory } from './memory.ts';
 
 const IN_CLOSE_WRITE = 0x8;
@@ -24,8 +25,7 @@ export class NativeInode {
   readonly ino: number;
   /** inotify's number for it. */
   readonly watch: number;
-  /** Undefined while a descriptor is reserved for a file to come; such a descriptor answers as if it were closed. */
-  file: File | undefined;
+  #file: File | undefined;
   /** Nobody has it any more. */
   hasEnded = false;
   /**
@@ -35,11 +35,24 @@ export class NativeInode {
   readonly memory: SharedMemory | undefined;
   readonly holders = new Map<Holder, number>();
 
-  constructor(ino: number, watch: number, file: File | undefined, memory: SharedMemory | undefined) {
+  readonly #all: NativeFiles;
+
+  constructor(all: NativeFiles, ino: number, watch: number, memory: SharedMemory | undefined) {
+    this.#all = all;
     this.ino = ino;
     this.watch = watch;
-    this.file = file;
     this.memory = memory?.get();
+  }
+
+  /** Undefined while a descriptor is reserved for a file to come; such a descriptor answers as if it were closed. */
+  get file(): File | undefined {
+    return this.#file;
+  }
+
+  set file(file: File | undefined) {
+    if (this.#file !== undefined) this.#all.forgetInode(this.#file, this);
+    if (file !== undefined) this.#all.addInode(file, this);
+    this.#file = file;
   }
 }
 
@@ -48,6 +61,8 @@ export class NativeFiles {
   readonly #addon: Addon;
   readonly #byIno = new Map<number, NativeInode>();
   readonly #byWatch = new Map<number, NativeInode>();
+  /** A file that is handed out twice, as a card's buffer that is exported again, has an inode for each time. */
+  readonly #byFile = new Map<File, Set<NativeInode>>();
   /** inotify: readable when an inode may have ended. */
   readonly events: number;
   /** st_dev of all of them. */
@@ -90,10 +105,33 @@ export class NativeFiles {
     const [, ino] = this.#identity(fd);
     const watch = this.#addon.watch(this.events, fd, mask);
     if (watch < 0) this.#addon.close(fd);
-    const inode = new NativeInode(ino, granted(watch, 'inotify_add_watch'), file, memory);
+    const inode = new NativeInode(this, ino, granted(watch, 'inotify_add_watch'), memory);
+    inode.file = file;
     this.#byIno.set(ino, inode);
     this.#byWatch.set(inode.watch, inode);
     return inode;
+  }
+
+  /** For {@link NativeInode}. */
+  addInode(file: File, inode: NativeInode): void {
+    const inodes = this.#byFile.get(file) ?? new Set();
+    this.#byFile.set(file, inodes.add(inode));
+    file.holdersOutside = () => this.holdersOutside(file);
+  }
+
+  /** For {@link NativeInode}. */
+  forgetInode(file: File, inode: NativeInode): void {
+    const inodes = this.#byFile.get(file);
+    inodes?.delete(inode);
+    if (inodes?.size !== 0) return;
+    this.#byFile.delete(file);
+    file.holdersOutside = undefined;
+  }
+
+  /** How many holders programs have beyond the one reference of each inode. */
+  holdersOutside(file: File, own?: OwnMappings): number {
+    const inos = new Set([...(this.#byFile.get(file) ?? [])].map(({ ino }) => ino));
+    return Math.max(0, countHolders(inos, own) - inos.size);
   }
 
   /** Which inode a descriptor of this process shows; undefined when it is none of ours. */
@@ -142,7 +180,9 @@ export class NativeFiles {
       inode.file?.inode.locks?.dropOwner(holder);
       holder.forget(handle);
     }
-    inode.file?.put();
+    const { file } = inode;
+    inode.file = undefined;
+    file?.put();
     inode.memory?.put();
   }
 

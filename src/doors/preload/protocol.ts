@@ -70,6 +70,7 @@ export const IO_FDINFO = 58;
 export const IO_REOPEN = 59;
 export const IO_FLUSH = 60;
 export const IO_FACCESS = 61;
+export const IO_SETTLE = 62;
 export const IO_GETDENTS = 70;
 export const IO_RESOLVE = 71;
 export const IO_READLINK = 72;
@@ -139,9 +140,11 @@ export const IO_UP_WATCH = 30;
 export const IO_UP_RESERVE = 50;
 export const IO_UP_UNMAP = 51;
 export const IO_UP_HOLD = 52;
+export const IO_UP_SEND = 53;
 
 /** Flags of a `struct io_vma`. */
 export const IO_VMA_SHARED = 1;
 export const IO_VMA_MAYWRITE = 2;
 export const IO_VMA_JOINS = 4;
 export const IO_VMA_FSYNC = 8;
+export const IO_VMA_IO = 16;

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Errno } from '../../abi/index.ts';
+import { Errno, isErrno } from '../../abi/index.ts';
 import { type Coroutine, type File, isKernel, type Kernel, type MaybeKernel, type System, settle } from '../../kernel/index.ts';
 import type { Machine, Pacer } from '../../machine/index.ts';
 import { type Addon, COME_BACK, type Connection, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
@@ -8,6 +8,7 @@ import { Client } from './client.ts';
 import { Exhausted, granted, type Resource } from './exhausted.ts';
 import { makeFolder } from './folder.ts';
 import { makeForeignFile } from './foreign-file.ts';
+import { HostMemfds } from './host-memfd.ts';
 import { NativeEpolls } from './native-epolls.ts';
 import { NativeFiles } from './native-files.ts';
 import * as protocol from './protocol.ts';
@@ -45,6 +46,7 @@ export class PreloadServer {
   readonly system: System;
   readonly files: NativeFiles;
   readonly epolls: NativeEpolls;
+  readonly memfds: HostMemfds;
   /** What a descriptor shows as that is open, but none of the machine's: a file of another kind than any call wants. */
   readonly foreignFile: File;
   /** Private to the user: the socket and the list of emulated paths are in it. */
@@ -79,6 +81,7 @@ export class PreloadServer {
       watch: (pipe, set) => addon.epollAdd(this.#events, pipe, 0, KEY_EPOLLS + set),
       unwatch: (pipe) => addon.epollDelete(this.#events, pipe),
     });
+    this.memfds = new HostMemfds(addon, machine.system, machine.ram);
     this.foreignFile = makeForeignFile(this.system);
     this.folder = makeFolder();
     this.page = new SharedPage(addon, this.system, this.folder);
@@ -195,6 +198,8 @@ export class PreloadServer {
     const op = slot.uint(protocol.SLOT_OP);
     if (op === protocol.IO_IDENTIFY) this.#identify(slot);
     else if (op === protocol.IO_NOTE) this.#note(slot);
+    // Before a call is served, everything that has ended is taken note of.
+    else if (op === protocol.IO_SETTLE) slot.answer(0, undefined);
     else this.#call(slot, readRequest(slot));
   }
 
@@ -207,7 +212,7 @@ export class PreloadServer {
     const before = scheduler.enter(task);
     try {
       const answer = call.begin();
-      if (isKernel(answer) || this.system.hasDeferred) {
+      if (isKernel(answer) || this.system.hasDeferred || this.system.lockdep.held > 0) {
         scheduler.enter(before);
         this.#run(slot, call, answer);
       } else {
@@ -242,7 +247,10 @@ export class PreloadServer {
     this.system.tracer?.waiting(slot.task, waiting.call.name, waiting.call.args, waiting.coroutine.waitingFor.what);
   }
 
-  #finish(slot: Slot, call: Call, value: unknown, error: unknown): void {
+  #finish(slot: Slot, call: Call, value: unknown, thrown: unknown): void {
+    // A fault plan wants it to fail, though no handler ran that could say so.
+    const refused = slot.task.signals.takeRefusal() && (isErrno(thrown, 'ERESTARTSYS') || isErrno(thrown, 'ERESTARTNOHAND'));
+    const error = refused ? new Errno('EINTR', (thrown as Errno).reason) : thrown;
     if (error instanceof Exhausted) this.#lack(error.resource, error.reason);
     else if (error !== undefined && !(error instanceof Errno) && slot.client.isAlive) this.#complain(call, error);
     this.system.tracer?.finished(slot.task, call.name, call.args, error ?? value);

@@ -30,6 +30,7 @@ export class Slot {
   /** Files of the request's descriptors, which the program has proved to hold. */
   readonly known = new Map<number, File>();
   readonly #borrowed: File[] = [];
+  readonly #descriptors = new RemoteDescriptors(this);
   /** Index of the slot's first word in the region's 32-bit views. */
   readonly #word: number;
   readonly #replied: WaitQueue;
@@ -49,7 +50,7 @@ export class Slot {
       pid: process.pid,
       comm: process.comm,
       credentials: process.credentials as Credentials,
-      files: new RemoteDescriptors(this),
+      files: this.#descriptors,
       memory: this.memory,
       lockOwner: client,
       fs: client.server.system.vfs.initialContext(),
@@ -124,6 +125,7 @@ export class Slot {
   /** The call has ended: it knows no files any more. */
   dropFiles(): void {
     this.known.clear();
+    this.#descriptors.dropReceived();
     while (this.#borrowed.length > 0) this.#borrowed.pop()?.put();
   }
 

@@ -1,8 +1,9 @@
 import { Errno, errnoName } from '../../abi/index.ts';
-import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
-import type { Kernel, MemoryRange, UserMemory, Vma } from '../../kernel/index.ts';
+import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, MAP_POPULATE, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
+import { type CopyWatch, joinRanges, type Kernel, type MemoryRange, type UserMemory, type Vma } from '../../kernel/index.ts';
 import { must } from './addon.ts';
 import { SharedMemory } from './memory.ts';
+import type { NativeInode } from './native-files.ts';
 import {
   IO_DATA_SIZE,
   IO_UP_HOLD,
@@ -12,6 +13,7 @@ import {
   IO_UP_UNMAP,
   IO_UP_WRITE,
   IO_VMA_FSYNC,
+  IO_VMA_IO,
   IO_VMA_JOINS,
   IO_VMA_MAYWRITE,
   IO_VMA_SHARED,
@@ -24,6 +26,7 @@ const GROWTH = 65_536;
 
 /** The memory of a program behind the native door: read and written by the thread that waits for the call. */
 export class RemoteMemory implements UserMemory {
+  watch: CopyWatch | undefined;
   readonly #slot: Slot;
   /** What came with the request: bytes of the program from this address on. */
   #prefetched = 0;
@@ -105,13 +108,13 @@ export class RemoteMemory implements UserMemory {
     if (pieces.length === 0 || !pieces.every(({ memory }) => memory instanceof SharedMemory)) {
       throw new Errno('ENODEV', 'only shared memory can be mapped in a native program');
     }
-    // What a device shows is never locked: VM_SPECIAL.
-    const flags = vma.flags & ~MAP_LOCKED;
+    // What a device shows is never locked (VM_SPECIAL), and page frames come one by one.
+    const flags = vma.flags & ~(vma.kind === 'frames' ? MAP_LOCKED | MAP_POPULATE : MAP_LOCKED);
     const [first] = pieces as [MemoryRange, ...MemoryRange[]];
-    if (pieces.length === 1 && vma.file.memory === first.memory) {
+    if (pieces.length === 1 && this.#inode?.memory === first.memory) {
       return yield* this.#mapPiece(vma, { range: first, address: vma.hint, flags, holder: 0, joins: false });
     }
-    const holder = addressOf(yield* this.#slot.ask(IO_UP_HOLD, this.#slot.primaryFd, this.#inode));
+    const holder = addressOf(yield* this.#slot.ask(IO_UP_HOLD, this.#slot.primaryFd, this.#inode?.ino ?? 0));
     try {
       if (pieces.length > 1) return yield* this.#mapPieces(vma, pieces, flags, holder);
       return yield* this.#mapPiece(vma, { range: first, address: vma.hint, flags, holder, joins: false });
@@ -141,9 +144,10 @@ export class RemoteMemory implements UserMemory {
     const { client } = this.#slot;
     const { addon } = client.server;
     const { range, holder } = piece;
+    const offset = range.offset + (range.memory as SharedMemory).fileOffset;
     const ask = (fd: number) => {
       this.#describe(vma, piece);
-      return this.#slot.ask(IO_UP_MAP, piece.address, range.length, vma.protection, piece.flags, range.offset, fd);
+      return this.#slot.ask(IO_UP_MAP, piece.address, range.length, vma.protection, piece.flags, offset, fd);
     };
     if (holder === 0) return addressOf(yield* ask(this.#slot.primaryFd));
     const memory = range.memory as SharedMemory;
@@ -157,8 +161,9 @@ export class RemoteMemory implements UserMemory {
     }
   }
 
-  get #inode(): number {
-    return this.#slot.client.inodeOf(this.#slot.primaryHandle)?.ino ?? 0;
+  /** Of the descriptor that is mapped. A buffer that was handed out a second time has one there without its memory. */
+  get #inode(): NativeInode | undefined {
+    return this.#slot.client.inodeOf(this.#slot.primaryHandle);
   }
 
   /** Puts a `struct io_vma` into the slot. */
@@ -166,12 +171,13 @@ export class RemoteMemory implements UserMemory {
     this.dropPrefetched();
     const { view } = this.#slot.client;
     const at = this.#slot.dataAt;
-    view.setBigUint64(at, BigInt(this.#inode), true);
+    view.setBigUint64(at, BigInt(this.#inode?.ino ?? 0), true);
     view.setBigUint64(at + 8, BigInt(holder), true);
     const flags =
       (vma.shared ? IO_VMA_SHARED : 0) |
       (vma.mayWrite ? IO_VMA_MAYWRITE : 0) |
       (joins ? IO_VMA_JOINS : 0) |
+      (vma.kind === 'io' ? IO_VMA_IO : 0) |
       (vma.file.ops.fsync === undefined ? 0 : IO_VMA_FSYNC);
     view.setUint32(at + 16, flags, true);
   }
@@ -191,16 +197,4 @@ interface Piece {
 function addressOf(result: number): number {
   if (result < 0 && result >= -4095) throw new Errno(errnoName(-result) ?? 'ENOMEM', 'mmap in the program');
   return result;
-}
-
-/** The same bytes as the fewest ranges. */
-function joinRanges(ranges: readonly MemoryRange[]): MemoryRange[] {
-  const out: MemoryRange[] = [];
-  for (const range of ranges) {
-    const last = out.at(-1);
-    if (last !== undefined && last.memory === range.memory && last.offset + last.length === range.offset) {
-      out[out.length - 1] = { ...last, length: last.length + range.length };
-    } else out.push(range);
-  }
-  return out;
 }

@@ -2,6 +2,7 @@ import { Errno, u64 } from '../../abi/index.ts';
 import {
   DN_MULTISHOT,
   F_ADD_SEALS,
+  F_ALL_SEALS,
   F_DUPFD,
   F_DUPFD_CLOEXEC,
   F_GET_RW_HINT,
@@ -36,9 +37,10 @@ import {
   O_NONBLOCK,
   RWH_WRITE_LIFE_EXTREME,
 } from '../../abi/uapi/index.ts';
-import type { Kernel, MaybeKernel } from '../colour.ts';
+import { isKernel, type Kernel, type MaybeKernel } from '../colour.ts';
 import { FdTable } from '../fd-table.ts';
 import { type File, FMODE_PATH, FMODE_WRITE } from '../file.ts';
+import type { SealableFile } from '../memfd.ts';
 import type { Task } from '../task.ts';
 import { copyStructFromUser, copyStructToUser } from '../user-memory.ts';
 import { holding } from './io.ts';
@@ -111,6 +113,24 @@ function* setHint(task: Task, file: File, address: number): Kernel<number> {
   return 0;
 }
 
+/** @throws Errno EINVAL */
+function sealableOf(file: File): SealableFile {
+  const { sealable } = file.inode;
+  if (sealable === undefined) throw new Errno('EINVAL', 'not a memory file');
+  return sealable;
+}
+
+function addSeals(file: File, seals: number): MaybeKernel<number> {
+  if ((seals & ~F_ALL_SEALS) !== 0) throw new Errno('EINVAL', 'unknown seals');
+  const added = sealableOf(file).addSeals(seals);
+  return isKernel(added as MaybeKernel<void>) ? holding(file, then0(added as Kernel<void>)) : 0;
+}
+
+function* then0(work: Kernel<void>): Kernel<number> {
+  yield* work;
+  return 0;
+}
+
 /** What fcntl(2) answers for a file, descriptors apart: see {@link fcntl}. */
 export function fileControl(task: Task, file: File, command: number, argument: number): MaybeKernel<number> {
   if (command === F_GETFL) return file.flags;
@@ -130,10 +150,10 @@ export function fileControl(task: Task, file: File, command: number, argument: n
     case F_SETPIPE_SZ:
       throw new Errno('EBADF', 'not a pipe');
     case F_GET_SEALS:
-      throw new Errno('EINVAL', 'not a memory file');
+      return sealableOf(file).seals;
     case F_ADD_SEALS:
       if ((file.mode & FMODE_WRITE) === 0) throw new Errno('EPERM', 'not open for writing');
-      throw new Errno('EINVAL', 'not a memory file');
+      return addSeals(file, argument);
     case F_GETOWN:
       return file.owner;
     case F_SETOWN:

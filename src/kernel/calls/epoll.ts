@@ -20,7 +20,7 @@ import type { EpollEvent } from '../epoll-item.ts';
 import { Nesting } from '../epoll-nesting.ts';
 import type { File } from '../file.ts';
 import type { Task } from '../task.ts';
-import { copyStructFromUser } from '../user-memory.ts';
+import { copyFails, copyStructFromUser } from '../user-memory.ts';
 import { held } from './io.ts';
 import { fileOf } from './lookup.ts';
 
@@ -109,6 +109,7 @@ export function* epoll_wait(task: Task, epfd: number, address: number, maxevents
   const view = new DataView(room.buffer);
   const wait = poll.wait(maxevents, timeout_ns, function* (index, event) {
     epoll_event.encode(view, 0, event);
+    if (copyFails(task.memory, 'copy_to_user')) return false;
     return (yield* task.memory.write(address + index * room.length, room)) === room.length;
   });
   return yield* held(set, wait);

@@ -12,6 +12,7 @@ export { DIRENT_HEADER, getdents, getdents64, recordLength } from './listing.ts'
 export { flock } from './locks.ts';
 export { madvise, mremap, msync } from './mapped-memory.ts';
 export { type MapRequest, mmap, mprotect, munmap } from './mapping.ts';
+export { memfdCreate } from './memfd.ts';
 export { recvfrom, recvmsgAt, sendmsgAt, sendto } from './messages.ts';
 export { fstatfs, mount, statfs, umount } from './mounts.ts';
 export { bind, connect, getpeername, getsockname, notForDatagrams, socket } from './networking.ts';

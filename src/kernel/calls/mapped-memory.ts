@@ -1,7 +1,4 @@
-/**
- * Calls about memory that is mapped: mm/msync.c, mm/madvise.c, mm/mremap.c. Mappings of devices are VM_IO and VM_PFNMAP, as those that
- * remap_pfn_range makes; what the program's memory is besides is anonymous.
- */
+/** Calls about memory that is mapped: mm/msync.c, mm/madvise.c, mm/mremap.c. What is no mapping of a file is anonymous. */
 import { Errno } from '../../abi/index.ts';
 import {
   MADV_COLD,
@@ -77,12 +74,21 @@ const NOT_FOR_DEVICES: ReadonlySet<number> = new Set([
   MADV_COLLAPSE,
 ]);
 
-/** @throws Errno EINVAL; EACCES and ENODEV for MADV_REMOVE */
-function adviseDevice(vma: Vma, advice: number): void {
-  if (NOT_FOR_DEVICES.has(advice)) throw new Errno('EINVAL', 'not for the mapping of a device');
+/** Advice that only anonymous memory takes, or that needs more pages than a file here has in a row. */
+const NOT_FOR_PAGES: ReadonlySet<number> = new Set([MADV_FREE, MADV_WIPEONFORK, MADV_COLLAPSE]);
+
+function isRefused({ kind }: Vma, advice: number): boolean {
+  if (kind === 'pages') return NOT_FOR_PAGES.has(advice);
+  return NOT_FOR_DEVICES.has(advice) && !(kind === 'frames' && advice === MADV_DOFORK);
+}
+
+/** @throws Errno EINVAL; EACCES, ENODEV and what the file says for MADV_REMOVE */
+function adviseFile({ start, end, offset }: MappedPiece, vma: Vma, advice: number): void {
+  if (isRefused(vma, advice)) throw new Errno('EINVAL', 'not for such a mapping');
   if (advice !== MADV_REMOVE) return;
   if (!vma.shared || !vma.mayWrite) throw new Errno('EACCES', 'not a shared mapping that may be written');
-  throw new Errno('ENODEV', 'the file has no blocks');
+  if (vma.source === undefined) throw new Errno('ENODEV', 'the file has no blocks');
+  vma.source.punch(offset, end - start);
 }
 
 /**
@@ -95,14 +101,15 @@ export function* madvise(task: Task, address: number, length: number, advice: nu
   if (!isKnown) throw new Errno('EINVAL', `advice ${advice} is unknown`);
   if (address % PAGE_SIZE !== 0 || length < 0) throw new Errno('EINVAL', 'not a range of pages');
   const space = spaceOf(task);
-  return yield* eachPiece(task, address, roundUp(length), function* ({ start, end, vma }) {
-    if (vma !== undefined) adviseDevice(vma, advice);
+  return yield* eachPiece(task, address, roundUp(length), function* (piece) {
+    const { start, end, vma } = piece;
+    if (vma !== undefined) adviseFile(piece, vma, advice);
     else if (advice === MADV_DONTNEED || advice === MADV_DONTNEED_LOCKED) space.bytes(start, end - start).fill(0);
   });
 }
 
 /**
- * mremap(2). What a device shows cannot grow (VM_DONTEXPAND).
+ * mremap(2). What a device shows cannot grow (VM_DONTEXPAND), what a file shows can.
  *
  * @param to the new address, with MREMAP_FIXED
  * @returns the address that it has then
@@ -133,7 +140,8 @@ export function mremap(task: Task, address: number, oldLength: number, newLength
   if (from === 0 && first.vma?.shared !== true) throw new Errno('EINVAL', 'only shared memory can be mapped once more');
   if (keeps && first.vma !== undefined) throw new Errno('EINVAL', 'not for the mapping of a device');
   if (Math.min(from, length) > first.areaEnd - address) throw new Errno('EFAULT', 'more than one mapping');
-  if (length > from && first.vma !== undefined) throw new Errno('EFAULT', 'the mapping of a device cannot grow');
+  if (length > from && first.vma !== undefined && first.vma.kind !== 'pages')
+    throw new Errno('EFAULT', 'the mapping of a device cannot grow');
   if (!mayMove) throw new Errno('ENOMEM', 'there is no room behind it');
   return space.move(address, from, length, fixed ? to : undefined);
 }

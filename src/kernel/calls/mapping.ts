@@ -14,7 +14,7 @@ import {
   PROT_WRITE,
 } from '../../abi/uapi/index.ts';
 import type { AddressSpace } from '../address-space.ts';
-import { finish, type Kernel } from '../colour.ts';
+import { finish, type Kernel, type MaybeKernel } from '../colour.ts';
 import { type File, FMODE_READ, FMODE_WRITE } from '../file.ts';
 import type { Task } from '../task.ts';
 import { Vma } from '../vma.ts';
@@ -31,9 +31,10 @@ export interface MapRequest {
 
 const TASK_SIZE = 0x7fff_ffff_f000;
 
-/** Whether a 64-bit offset and length stay within 2^64, as file_mmap_ok asks of what is not a regular file. */
-function reachesBeyond(offset: number, length: number): boolean {
-  return offset < 0 && BigInt.asUintN(64, BigInt(offset)) >> 12n > (0xffff_ffff_ffff_ffffn - BigInt(length)) >> 12n;
+/** Whether a 64-bit offset and length leave what file_mmap_ok lets a file have that is not a regular one: 2^64 bytes, or one less. */
+function reachesBeyond(file: File, offset: number, length: number): boolean {
+  const end = file.ops.unsignedOffsets === true ? 2n ** 64n : 2n ** 64n - 1n;
+  return offset < 0 && BigInt.asUintN(64, BigInt(offset)) >> 12n > (end - BigInt(length)) >> 12n;
 }
 
 /** The checks that do_mmap makes before it asks the file, in its order. @returns the mapping to be */
@@ -46,7 +47,7 @@ function checkedVma(file: File, request: MapRequest): Vma {
   const fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
   if (fixed && request.address % PAGE_SIZE !== 0)
     throw new Errno('EINVAL', `address 0x${request.address.toString(16)} is not page aligned`);
-  if (reachesBeyond(offset, length)) throw new Errno('EOVERFLOW', 'offset and length reach beyond 2^64');
+  if (reachesBeyond(file, offset, length)) throw new Errno('EOVERFLOW', 'offset and length reach beyond 2^64');
   const type = flags & MAP_TYPE;
   if (type !== MAP_SHARED && type !== MAP_PRIVATE && type !== MAP_SHARED_VALIDATE) throw new Errno('EINVAL', 'neither shared nor private');
   const shared = type !== MAP_PRIVATE;
@@ -73,11 +74,24 @@ export function* mmap(task: Task, fd: number, request: MapRequest): Kernel<Vma> 
   const file = fileOf(task, fd).get();
   try {
     const vma = checkedVma(file, request);
-    yield* finish(file.ops.mmap?.(file, vma, task));
+    task.system.kmalloc('struct vm_area_struct');
+    yield* underMmapLock(task, () => file.ops.mmap?.(file, vma, task));
     vma.address = yield* task.memory.map(vma);
     return vma;
   } finally {
     file.put();
+  }
+}
+
+/** What a driver does in its mmap operation, it does under the lock that faults on user memory take. */
+function* underMmapLock(task: Task, operation: () => MaybeKernel<void>): Kernel<void> {
+  const { lockdep } = task.system;
+  lockdep.mmapLock.wanted(task.memory);
+  const held = lockdep.mmapLock.taken(task.memory);
+  try {
+    yield* finish(operation());
+  } finally {
+    lockdep.mmapLock.gaveBack(held);
   }
 }
 

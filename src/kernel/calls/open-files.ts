@@ -29,8 +29,8 @@ export function fdLink(task: Task, fd: number): string {
 export function fdinfo(task: Task, fd: number, closeOnExec: boolean): string {
   const file = listed(task, fd);
   const flags = (file.flags & ~O_CLOEXEC) | (closeOnExec ? O_CLOEXEC : 0);
-  const { fs, ino } = file.inode;
-  const generic = `pos:\t${file.position}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${fs.dev}\nino:\t${ino}\n`;
+  const { ino } = file.inode;
+  const generic = `pos:\t${file.position}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${file.system.vfs.mountIdOf(file)}\nino:\t${ino}\n`;
   return generic + ((file.flags & O_PATH) === 0 ? (file.ops.showFdinfo?.(file) ?? '') : '');
 }
 

@@ -18,6 +18,7 @@ import { anyFileOf, baseOf } from './lookup.ts';
 export function* openat(task: Task, dirfd: number, path: string, flags: number, mode: number): Kernel<number> {
   const closeOnExec = (flags & O_CLOEXEC) !== 0;
   task.system.vfs.checkOpen(path, flags);
+  task.system.kmalloc('a path name');
   // A full table is noticed before the file is looked for.
   const fd = yield* task.files.reserve(closeOnExec);
   try {

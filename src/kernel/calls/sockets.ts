@@ -18,9 +18,14 @@ export function* socketpair(task: Task, flags: number): Kernel<[number, number]>
     yield* task.files.cancel(first);
     throw error;
   }
-  const [one, other] = openPair(task.system, flags & O_NONBLOCK);
-  yield* task.files.fill(first, one);
-  yield* task.files.fill(second, other);
+  try {
+    const [one, other] = openPair(task.system, flags & O_NONBLOCK);
+    yield* task.files.fill(first, one);
+    yield* task.files.fill(second, other);
+  } catch (error) {
+    for (const fd of [second, first]) yield* task.files.cancel(fd);
+    throw error;
+  }
   return [first, second];
 }
 

@@ -76,7 +76,8 @@ const operations: FileOperations<Opened> = {
     const mayRead = (mode & 0o444) !== 0 && attribute.show !== undefined;
     if ((file.mode & FMODE_WRITE) !== 0 && !mayWrite) throw new Errno('EACCES', `${file.path} cannot be written`);
     if ((file.mode & FMODE_READ) !== 0 && !mayRead) throw new Errno('EACCES', `${file.path} cannot be read`);
-    file.private = { lock: new Mutex(file.path), text: undefined };
+    file.system.kmalloc('struct configfs_buffer');
+    file.private = { lock: new Mutex(file.path, file.system.lockdep.lockClass('configfs_buffer')), text: undefined };
   },
 
   *read(file, to, at, task) {

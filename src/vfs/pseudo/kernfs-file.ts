@@ -86,7 +86,7 @@ const operations: FileOperations<Opened> = {
     node.assertActive();
     file.private = {
       seq: new SeqFile(
-        file.path,
+        file,
         single((reader) => show(file, reader)),
       ),
       event: 0,

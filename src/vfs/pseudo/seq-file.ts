@@ -40,8 +40,10 @@ export class SeqFile {
   #index = 0;
   #readPosition = 0;
 
-  constructor(name: string, show: ShowRecord) {
-    this.lock = new Mutex(name);
+  constructor(file: File, show: ShowRecord) {
+    const { lockdep } = file.system;
+    file.system.kmalloc('struct seq_file');
+    this.lock = new Mutex(file.path, lockdep.lockClass('seq_file'));
     this.#show = show;
   }
 
@@ -159,7 +161,7 @@ export function seqOperations(show: (file: File, task: Task) => ShowRecord): Fil
   return {
     open(file, task) {
       file.makeUnwritableAt();
-      file.private = new SeqFile(file.path, show(file, task));
+      file.private = new SeqFile(file, show(file, task));
     },
     read: (file, to, at, task) => file.private.read(to, at, task),
     llseek: (file, offset, whence, task) => file.private.seek(file, offset, whence, task),

@@ -39,7 +39,7 @@
  *	                                follows its last byte; `ro`: read-only
  *	dump N OFFSET LENGTH            what is in it now
  *
- * and those on names, see paths.h.
+ * and those on names, see paths.h, and on buffers and fences, see fences.h.
  *
  * A number is decimal, 0x.. or 0.., or $K for what line K answered (lines count
  * from 1). BYTES are hexadecimal, with `$K` for four bytes, `@N` for the eight of
@@ -75,6 +75,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "fences.h"
 #include "paths.h"
 
 #define PAGE 4096ul
@@ -421,7 +422,8 @@ static void run_line(int line, int argc, char **w)
 		result = setrlimit(RLIMIT_NOFILE, &limit);
 	} else if (IS("area"))
 		make_area((int)a[1], w[2], argc > 3 ? w[3] : NULL);
-	else if (!IS("dump") && !generic_line(line, argc, w, a, &result, room) && !path_call(w, a, &result, &st))
+	else if (!IS("dump") && !generic_line(line, argc, w, a, &result, room) && !path_call(w, a, &result, &st) &&
+		 !fence_call(call, a, &result))
 		exit(99);
 
 	answers[line] = result;
@@ -439,7 +441,8 @@ static void run_line(int line, int argc, char **w)
 	if ((IS("fstat") || IS("stat") || IS("lstat")) && result == 0)
 		print_stat(&st);
 	if (result >= 0)
-		printf("%s", path_text);
+		printf("%s%s", path_text, fence_text);
+	fence_text[0] = 0;
 	path_text[0] = 0;
 	print_generic(call, result, room);
 	putchar('\n');

@@ -2,6 +2,7 @@ import { PROT_READ } from '../../../src/abi/uapi/index.ts';
 import type { Mapping } from '../../../src/doors/in-process/index.ts';
 import { type BootedMachine, Errno } from '../../../src/index.ts';
 import type { EpollEvent, Stat } from '../../../src/kernel/index.ts';
+import { callOnFence } from './interpreter-fences.ts';
 import { callOnPath } from './interpreter-paths.ts';
 
 /** One script of a file: see interpreter.c for the language. */
@@ -207,9 +208,10 @@ class Interpreter {
     }
   }
 
-  /** Calls on paths. */
+  /** Calls on paths, and on buffers and fences. */
   #path(call: string, words: readonly string[], a: readonly number[]): [result: number, shown: string] {
-    const answer = callOnPath(this.#machine.sys, call, words, a);
+    const { sys } = this.#machine;
+    const answer = callOnPath(sys, call, words, a) ?? callOnFence(sys, call, a);
     if (answer === undefined) throw new Error(`unknown call ${call}`);
     return answer;
   }

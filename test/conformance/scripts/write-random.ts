@@ -6,10 +6,12 @@ import { writeFileSync } from 'node:fs';
 import { generateScripts } from './generate.ts';
 import { generateConfigfsScripts } from './generate-configfs.ts';
 import { generateEpollScripts } from './generate-epoll.ts';
+import { generateFenceScripts } from './generate-fences.ts';
 
 const MAKERS = {
   random: generateScripts,
   'random-epoll': generateEpollScripts,
+  'random-fences': generateFenceScripts,
   'random-generic': (seed: number, count: number) => generateScripts(seed, count, true),
   'configfs-random': generateConfigfsScripts,
 };

@@ -10,6 +10,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/sync_file.h>
+#include <linux/udmabuf.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -105,8 +106,8 @@ static void open_properly(int index)
 	memset(slot, 0, 128);
 	slot->op = IO_OPEN;
 	slot->args[0] = O_RDWR;
-	slot->length = sizeof NODE - 1;
-	memcpy(slot->data, NODE, sizeof NODE);
+	strcpy((char *)slot->data, draw(2) ? NODE : "/dev/udmabuf");
+	slot->length = (uint32_t)strlen((char *)slot->data);
 	post(&session, index, IO_REQUEST);
 	converse(index, 1);
 }
@@ -127,6 +128,49 @@ static void allocate(int index)
 	/* Up-calls are answered late, never or wrongly. */
 	if (draw(3))
 		reply(index);
+}
+
+/* What is not a memory file, is none that can be had, or changes while the server has it. */
+static int odd_file(void)
+{
+	int fd;
+
+	if (draw(6) == 0)
+		return dup(held_count ? held[draw((uint32_t)held_count)] : session.socket);
+	fd = memfd_create("odd", MFD_ALLOW_SEALING);
+	if (ftruncate(fd, 4096 * (off_t)(1 + draw(4)) - !draw(4)) == 0 && draw(4))
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | (draw(4) ? 0 : F_SEAL_WRITE));
+	if (draw(6) == 0)
+		fcntl(fd, F_SETLEASE, F_WRLCK);
+	if (draw(6) == 0)
+		fchmod(fd, 0);
+	return fd;
+}
+
+static void hand_over_memory(int index)
+{
+	struct io_slot *slot = &session.slots[index];
+	struct udmabuf_create c = { .offset = draw(3) ? 0 : 4096 * draw(3), .size = 4096 * (draw(3) ? 1 : draw(4)) };
+	uint32_t tag = draw(8) ? (uint32_t)index : (uint32_t)some_slot();
+	int fd = odd_file();
+
+	request(index, IO_FSYNC);
+	slot->op = IO_IOCTL;
+	slot->args[0] = UDMABUF_CREATE;
+	slot->args[1] = 4096;
+	slot->length = sizeof c;
+	slot->handle = draw(6);
+	memcpy(slot->data, &c, sizeof c);
+	if (draw(8))
+		send_tagged(&session, &fd, 1, &tag, sizeof tag);
+	post(&session, index, IO_REQUEST);
+	converse(index, (int)draw(2));
+	slot->result = 0;
+	post(&session, index, IO_REPLY);
+	converse(index, (int)draw(3));
+	if (draw(2))
+		fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 16384);
+	close(fd);
 }
 
 static void scribble(void)
@@ -278,8 +322,10 @@ static void act(void)
 		request(some_slot(), draw(8) ? draw(72) : (uint32_t)odd_value());
 	else if (what < 50)
 		open_properly(some_slot());
-	else if (what < 62)
+	else if (what < 57)
 		allocate(some_slot());
+	else if (what < 62)
+		hand_over_memory(some_slot());
 	else if (what < 72)
 		reply(some_slot());
 	else if (what < 78)
@@ -304,6 +350,7 @@ int main(int argc, char **argv)
 
 	state = argc > 1 ? (unsigned)atol(argv[1]) : 1;
 	be_harmless_to_the_host();
+	signal(SIGIO, SIG_IGN);
 	if (open_session(&session) != 0)
 		return 1;
 	for (long i = 0; i < acts; i++)

@@ -7,6 +7,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/sync_file.h>
+#include <linux/udmabuf.h>
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
@@ -87,6 +88,22 @@ static int run_stat(void)
 	return stat(NODE, &st) || access(NODE, R_OK) || fstat(buffer(), &st);
 }
 
+static int run_udmabuf(void)
+{
+	int fd = memfd_create("steps", MFD_ALLOW_SEALING), node = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), b;
+	struct udmabuf_create c = { .memfd = (uint32_t)fd, .size = 8192 };
+	char *at;
+
+	if (ftruncate(fd, 8192) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return 1;
+	b = ioctl(node, UDMABUF_CREATE, &c);
+	at = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, b, 0);
+	if (at == MAP_FAILED || close(b) || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0)
+		return 1;
+	at[4096] = 1;
+	return munmap(at, 8192) || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE);
+}
+
 /* A child that got the file from us has to prove that it holds it. */
 static int run_fork(void)
 {
@@ -106,7 +123,7 @@ int main(int argc, char **argv)
 		int (*run)(void);
 	} kinds[] = {
 		{ "open", run_open }, { "info", run_info }, { "merge", run_merge }, { "mmap", run_mmap },
-		{ "copies", run_copies }, { "stat", run_stat }, { "fork", run_fork },
+		{ "copies", run_copies }, { "stat", run_stat }, { "udmabuf", run_udmabuf }, { "fork", run_fork },
 	};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

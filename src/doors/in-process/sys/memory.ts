@@ -1,7 +1,7 @@
 import { MAP_SHARED, PROT_READ, PROT_WRITE } from '../../../abi/uapi/index.ts';
 import { calls } from '../../../kernel/index.ts';
 import type { Mode, Result } from '../caller.ts';
-import type { Mapping } from './base.ts';
+import { type Mapping, same, utf8 } from './base.ts';
 import { WaitingSys } from './waiting.ts';
 
 export interface MapOptions {
@@ -15,8 +15,14 @@ export interface MapOptions {
   readonly address?: number;
 }
 
-/** Mappings. */
+/** Memory files and mappings. */
 export abstract class MemorySys<M extends Mode> extends WaitingSys<M> {
+  /** memfd_create(2). @param flags MFD_ bits @returns the descriptor */
+  memfdCreate(name: string, flags = 0): Result<M, number> {
+    const text = this.filled(utf8.encode(`${name}\0`));
+    return this.caller.call('memfd_create', [name, flags], () => calls.memfdCreate(this.task, text.address, flags), same, text.free);
+  }
+
   /** mmap(2) of a file. */
   mmap(fd: number, options: MapOptions): Result<M, Mapping> {
     const { length, prot: protection = PROT_READ | PROT_WRITE, flags = MAP_SHARED, offset = 0, address = 0 } = options;

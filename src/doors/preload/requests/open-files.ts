@@ -1,5 +1,4 @@
 import { calls } from '../../../kernel/index.ts';
-import { countHolders } from '../holders.ts';
 import * as protocol from '../protocol.ts';
 import type { Slot } from '../slot.ts';
 import { type Call, plain, type Readers } from './call.ts';
@@ -20,14 +19,14 @@ function fdinfoCall(slot: Slot, fd: number): Call {
     args: [fd],
     begin: () => {
       const file = inode?.file;
-      if (file === undefined) return calls.fdinfo(slot.task, fd, closeOnExec);
+      if (inode === undefined || file === undefined) return calls.fdinfo(slot.task, fd, closeOnExec);
       const { pid } = slot.client.process;
-      // One reference stands for all of them.
-      file.holdersOutside = () => Math.max(0, countHolders(inode?.ino as number, { pid, mappings }) - 1);
+      const { holdersOutside } = file;
+      file.holdersOutside = () => slot.client.server.files.holdersOutside(file, { pid, ino: inode.ino, mappings });
       try {
         return calls.fdinfo(slot.task, fd, closeOnExec);
       } finally {
-        file.holdersOutside = undefined;
+        file.holdersOutside = holdersOutside;
       }
     },
     end: (text: string) => putText(slot, text),

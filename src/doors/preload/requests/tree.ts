@@ -1,6 +1,6 @@
 import { Errno } from '../../../abi/index.ts';
 import { AT_FDCWD, AT_REMOVEDIR } from '../../../abi/uapi/index.ts';
-import { calls, type DirectoryEntry, type Kernel, type MaybeKernel } from '../../../kernel/index.ts';
+import { calls, copyFails, type DirectoryEntry, type Kernel, type MaybeKernel } from '../../../kernel/index.ts';
 import * as protocol from '../protocol.ts';
 import { resolvePath } from '../resolve-path.ts';
 import type { Slot } from '../slot.ts';
@@ -39,7 +39,8 @@ function recordsOf(entries: readonly DirectoryEntry[], positions: readonly numbe
 function* getdents(slot: Slot, fd: number, address: number, length: number): Kernel<number> {
   const { entries, positions, bytes } = calls.getdents64(slot.task, fd, length);
   const records = recordsOf(entries, positions, bytes);
-  if ((yield* slot.memory.write(address, records)) < bytes) throw new Errno('EFAULT', 'the buffer is not writable');
+  if (copyFails(slot.memory, 'copy_to_user') || (yield* slot.memory.write(address, records)) < bytes)
+    throw new Errno('EFAULT', 'the buffer is not writable');
   return bytes;
 }
 

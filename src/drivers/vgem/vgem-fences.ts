@@ -1,0 +1,93 @@
+/** drivers/gpu/drm/vgem/vgem_fence.c: fences that a program puts on buffers and signals. */
+import { Errno } from '../../abi/index.ts';
+import { VGEM_FENCE_WRITE } from '../../abi/uapi/index.ts';
+import {
+  allocateFenceContexts,
+  DMA_RESV_USAGE_READ,
+  DMA_RESV_USAGE_WRITE,
+  DmaFence,
+  type DmaFenceOps,
+  usageToWaitFor,
+} from '../../dma-buf/index.ts';
+import { type DrmArgument, type DrmFile, lookUpObject } from '../../drm/index.ts';
+import { Idr, type Kernel, type ScheduledEvent, type System } from '../../kernel/index.ts';
+
+/** VGEM_FENCE_TIMEOUT: a fence that nobody signals ends by itself. */
+const TIMEOUT_NS = 10e9;
+
+/** The fences of a client that it has not signalled, by the number that it knows them by. */
+export type VgemFences = Idr<DmaFence>;
+
+export const makeFences = (): VgemFences => new Idr();
+
+class VgemFence extends DmaFence {
+  readonly #timeout: ScheduledEvent;
+
+  constructor(system: System) {
+    super(system, { ops: operations, context: allocateFenceContexts(system), seqno: 1 });
+    this.#timeout = system.clock.schedule(TIMEOUT_NS, `timeout of ${this.describe()}`, () => this.signal());
+  }
+
+  override signal(timestamp_ns?: number): boolean {
+    this.#timeout.cancel();
+    return super.signal(timestamp_ns);
+  }
+}
+
+const operations: DmaFenceOps = { driverName: () => 'vgem', timelineName: () => 'unbound' };
+
+interface Attachment {
+  handle: number;
+  flags: number;
+  out_fence: number;
+  pad: number;
+}
+
+/**
+ * A writer waits for everybody, a reader for writers: whoever would have to wait is refused.
+ *
+ * @throws Errno EINVAL, ENOENT, EBUSY
+ */
+export function* attachFence(file: DrmFile<VgemFences>, argument: DrmArgument<Attachment>): Kernel<void> {
+  const { handle, flags, pad } = argument.value;
+  if ((flags & ~VGEM_FENCE_WRITE) !== 0) throw new Errno('EINVAL', 'flags has an unknown bit');
+  if (pad !== 0) throw new Errno('EINVAL', 'pad is not 0');
+  const object = lookUpObject(file, handle).get();
+  const fence = new VgemFence(file.device.system);
+  const { resv } = object;
+  try {
+    const writes = (flags & VGEM_FENCE_WRITE) !== 0;
+    if (!resv.testSignaled(usageToWaitFor(writes))) throw new Errno('EBUSY', 'a fence that conflicts is pending');
+    yield* resv.lock.lock();
+    resv.reserveFences(1);
+    resv.addFence(fence, writes ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
+    resv.unlock();
+    argument.set({ out_fence: file.driverPrivate.allocate(fence) });
+  } catch (error) {
+    endFence(fence);
+    throw error;
+  } finally {
+    object.put();
+  }
+}
+
+/** @throws Errno EINVAL; ENOENT for a number that is unknown or was signalled; ETIMEDOUT when its time was up */
+export function signalFence(file: DrmFile<VgemFences>, { value }: DrmArgument<{ fence: number; flags: number }>): void {
+  if (value.flags !== 0) throw new Errno('EINVAL', 'flags is not 0');
+  const fence = file.driverPrivate.clear(value.fence);
+  if (fence === undefined) throw new Errno('ENOENT', `there is no fence ${value.fence} to signal`);
+  const isLate = fence.isSignaled;
+  endFence(fence);
+  if (isLate) throw new Errno('ETIMEDOUT', `fence ${value.fence} has ended by itself`);
+}
+
+/** The client has gone: its fences are signalled. */
+export function endFences(fences: VgemFences): void {
+  for (const [, fence] of fences) endFence(fence);
+}
+
+/** Gives the driver's reference back. */
+function endFence(fence: DmaFence): void {
+  if (!fence.isSignaled) fence.signal();
+  fence.put();
+}
