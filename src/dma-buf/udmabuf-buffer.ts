@@ -58,6 +58,7 @@ const operations: DmaBufOps<Udmabuf> = {
  *
  * @param device the misc device
  * @param size of all pages, in bytes
+ * @throws Errno ENOMEM, ENFILE; the pages stay the caller's then
  */
 export function exportUdmabuf(device: DmaDevice, pinned: readonly PinnedPages[], size: number): DmaBuf<unknown> {
   const ranges = pinned.flatMap((pages) => pages.ranges);
