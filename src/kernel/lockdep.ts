@@ -58,8 +58,8 @@ export class LockClass {
   }
 
   /** lockdep_is_held: whether the code that runs now took it. */
-  isHeldByCaller(held: HeldLock | undefined): boolean {
-    return held !== undefined && this.#lockdep.isHolder(held);
+  isHeldByCaller(held: HeldLock): boolean {
+    return this.#lockdep.isHolder(held);
   }
 
   /** might_lock: a lock of the class may be taken here, though perhaps not today. */
