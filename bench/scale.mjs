@@ -5,8 +5,8 @@ import * as uapi from 'ioctopus/uapi';
 import { answerRounds, CALLS } from './rounds.mjs';
 
 const [BUFFERS, FENCES] = process.argv.slice(2).map(Number);
-/** How many of them are used. */
-const USED = { buffers: 100, fences: 1000 };
+/** How many of each are used. */
+const USED = 100;
 const { sys, system } = boot();
 sys.setFileLimit(BUFFERS + 100);
 const heap = sys.open('/dev/dma_heap/system', uapi.O_RDWR);
@@ -36,13 +36,17 @@ const bytesPerFence = bytesPer(FENCES, (i) => {
 });
 
 /**
- * As many as the baseline has, evenly spread among all: what is measured is whether the kernel has more to do, not that more memory than
- * the processor's caches hold takes longer to reach.
+ * Evenly spread among all, and few: what is measured is whether the kernel has more to do, not that more memory than the processor's caches
+ * hold takes longer to reach.
  */
+const spread = (all) => Array.from({ length: USED }, (_, index) => all[index * (all.length / USED)]);
+const usedBuffers = spread(buffers);
+const usedFences = spread(fences);
+
 let turn = 0;
-const next = (all, used) => {
-  turn = (turn + 1) % used;
-  return turn * (all.length / used);
+const next = (used) => {
+  turn = (turn + 1) % used.length;
+  return turn;
 };
 
 const repeat = (call) => () => {
@@ -50,18 +54,18 @@ const repeat = (call) => () => {
 };
 
 await answerRounds({
-  sync: repeat(() => sys.ioctl(buffers[next(buffers, USED.buffers)], uapi.DMA_BUF_IOCTL_SYNC, { flags: uapi.DMA_BUF_SYNC_RW })),
-  poll: repeat(() => sys.poll([{ fd: buffers[next(buffers, USED.buffers)], events: uapi.POLLIN | uapi.POLLOUT }], 0)),
+  sync: repeat(() => sys.ioctl(usedBuffers[next(usedBuffers)], uapi.DMA_BUF_IOCTL_SYNC, { flags: uapi.DMA_BUF_SYNC_RW })),
+  poll: repeat(() => sys.poll([{ fd: usedBuffers[next(usedBuffers)], events: uapi.POLLIN | uapi.POLLOUT }], 0)),
   signal: repeat(() => {
-    const at = next(fences, USED.fences);
+    const at = next(usedFences);
     let isTold = false;
-    fences[at].addCallback(() => {
+    usedFences[at].addCallback(() => {
       isTold = true;
     });
-    fences[at].signal();
+    usedFences[at].signal();
     if (!isTold) throw new Error('nobody was told');
-    fences[at].put();
-    fences[at] = new DmaFence(system, { ops, context, seqno: at });
+    usedFences[at].put();
+    usedFences[at] = new DmaFence(system, { ops, context, seqno: at });
   }),
   bytesPerBuffer,
   bytesPerFence,

@@ -39,6 +39,18 @@ describe('the documents', () => {
     expect(subcommands).toEqual(expect.arrayContaining(used));
   });
 
+  test('each rule that the machine checks is explained', () => {
+    const explained = read('docs/findings.md') + read('docs/coherency.md');
+    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+    const rules = sources.flatMap((path) =>
+      [...read(join('src', path)).matchAll(/(?:report|[oO]nce|warn|rule:)[( ]\s*'([a-z0-9]+(?:-[a-z0-9]+)+)'/g)].map(
+        ([, rule]) => rule as string,
+      ),
+    );
+    expect(rules.length).toBeGreaterThan(40);
+    expect(rules.filter((rule) => !explained.includes(`\`${rule}\``))).toEqual([]);
+  });
+
   describe('what the README says that holds', () => {
     const [, table = ''] = read('README.md').match(/## What holds, .*\n\n\|.*\n\|.*\n((?:\|.*\n)+)/) ?? [];
     const rows = table.trimEnd().split('\n');

@@ -54,8 +54,8 @@ static int opened(int fd, int dirfd, const char *path, int flags, mode_t mode)
 		m_;                                                                                                     \
 	})
 
-/* A path may name a descriptor of ours, or a text of which the machine has a part. */
-static bool open_special(const char *path, int flags, int *result)
+/* A path may name a descriptor of ours, a text of which the machine has a part, or a value that the machine takes over. */
+static bool open_special(const char *path, int flags, mode_t mode, int *result)
 {
 	bool info;
 	int fd = descriptor_named(path, &info);
@@ -66,15 +66,17 @@ static bool open_special(const char *path, int flags, int *result)
 		*result = open_info(fd, flags);
 	else if ((flags & (O_ACCMODE | O_PATH | O_DIRECTORY | O_CREAT)) == O_RDONLY && merged_text(path))
 		*result = open_merged(path, flags);
+	else if (sets_sysctl(path, flags))
+		*result = open_ours(path, flags, mode);
 	else
 		return false;
 	return true;
 }
 
-#define OPEN_LINKED(path, flags)                                                                                        \
+#define OPEN_LINKED(path, flags, mode)                                                                                  \
 	do {                                                                                                            \
 		int fd_;                                                                                                \
-		if (may_name_descriptor(path) && open_special(path, flags, &fd_))                                       \
+		if (may_name_descriptor(path) && open_special(path, flags, mode, &fd_))                                 \
 			return fd_;                                                                                     \
 	} while (0)
 
@@ -83,7 +85,7 @@ static bool open_special(const char *path, int flags, int *result)
 	{                                                                                                               \
 		char absolute[PATH_MAX];                                                                                \
 		mode_t mode = MODE(flags);                                                                              \
-		OPEN_LINKED(path, flags);                                                                               \
+		OPEN_LINKED(path, flags, mode);                                                                         \
 		if (emulated_at(AT_FDCWD, path, follows(flags), absolute))                                              \
 			return open_ours(absolute, flags, mode);                                                        \
 		path = host_path(AT_FDCWD, path, follows(flags), absolute);                                             \
@@ -95,7 +97,7 @@ static bool open_special(const char *path, int flags, int *result)
 	{                                                                                                               \
 		char absolute[PATH_MAX];                                                                                \
 		mode_t mode = MODE(flags);                                                                              \
-		OPEN_LINKED(path, flags);                                                                               \
+		OPEN_LINKED(path, flags, mode);                                                                         \
 		if (emulated_at(dirfd, path, follows(flags), absolute))                                                 \
 			return open_ours(absolute, flags, mode);                                                        \
 		path = host_path(dirfd, path, follows(flags), absolute);                                                \

@@ -108,6 +108,7 @@ int64_t warped_ns(void);
 
 /* ---- proc-fd.c: /proc/self/fd and its like ------------------------------------------ */
 
+bool sets_sysctl(const char *path, int flags);
 /* Whether a path can be one of those below, or of merged_text. */
 bool may_name_descriptor(const char *path);
 /* The descriptor of ours whose link in /proc/self/fd, /dev/fd or their like a path is, or -1. */

@@ -93,6 +93,12 @@ int descriptor_info(const char *path)
 	return is_info ? fd : -1;
 }
 
+/* Values that a program sets become the machine's: the host's are not for it to change. */
+bool sets_sysctl(const char *path, int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY && may_name_descriptor(path) && !strncmp(path, "/proc/sys/", 10);
+}
+
 const char *merged_text(const char *path)
 {
 	static const char *const of_kernel[] = { "/proc/devices", "/proc/misc", "/proc/filesystems" };

@@ -128,6 +128,12 @@ static FILE *opened(FILE *stream, const char *path, const char *mode)
 	return stream;
 }
 
+/* As far as open(2) is concerned. */
+static int writes(const char *mode)
+{
+	return mode[0] == 'r' && !strchr(mode, '+') ? O_RDONLY : O_RDWR;
+}
+
 #define FOPEN(name)                                                                                                     \
 	EXPORT FILE *name(const char *restrict path, const char *restrict mode)                                         \
 	{                                                                                                               \
@@ -135,7 +141,7 @@ static FILE *opened(FILE *stream, const char *path, const char *mode)
 		bool info;                                                                                              \
 		if (emulated_path(AT_FDCWD, path, absolute))                                                            \
 			return fopen_ours(absolute, mode);                                                              \
-		if (descriptor_named(path, &info) >= 0 || merged_text(path))                                            \
+		if (descriptor_named(path, &info) >= 0 || merged_text(path) || sets_sysctl(path, writes(mode)))         \
 			return fopen_ours(path, mode);                                                              \
 		return opened(NEXT(name)(path, mode), path, mode);                                                      \
 	}

@@ -1,4 +1,4 @@
-import { addSystemHeap, addUncachedHeap, type CoherencySettings, setCoherency } from '../dma-buf/index.ts';
+import { addSystemHeap, addUdmabuf, addUncachedHeap, type CoherencySettings, setCoherency } from '../dma-buf/index.ts';
 import { addDmaTest } from '../drivers/dma-test/index.ts';
 import { DmaTestHardware } from '../hardware/dma-test/index.ts';
 import type { Board } from '../machine/index.ts';
@@ -29,6 +29,7 @@ export function noncoherent(options: NonCoherentBoardOptions = {}): Board {
       setCoherency(system, { attach: 'track', ...options });
       addSystemHeap(system, ram);
       addUncachedHeap(system, ram);
+      addUdmabuf(system, { snoopsCpu: false });
       for (const [kind, traits] of Object.entries(DEVICES)) {
         const name = `dma-${kind}`;
         const device = new DmaDevice(system, { name, ...traits });

@@ -38,6 +38,11 @@ export function setCoherency(system: System, settings: Partial<CoherencySettings
   holder.settings = { ...holder.settings, ...settings };
 }
 
+/** What a heap or udmabuf states of its buffers: nothing in a kernel that has no bracket for what would follow from it. */
+export function statedMode(system: System, mode: CoherencyMode): CoherencyMode {
+  return coherencyOf(system).deviceAccess ? mode : 'default';
+}
+
 interface Misfit {
   readonly rule: string;
   readonly why: string;

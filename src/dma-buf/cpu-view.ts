@@ -4,38 +4,38 @@ import { type CacheModel, cachesOf, type DmaDirection } from '../memory/index.ts
 /** Tells the machine's caches what programs say of their accesses to a buffer, so that a missing call can be named. */
 export class CpuView {
   readonly #caches: CacheModel;
-  readonly #memory: MemoryObject;
+  readonly #memories: readonly MemoryObject[];
   /** Whether a program has ever had it mapped. */
   isMapped = false;
 
-  constructor(caches: CacheModel, memory: MemoryObject) {
+  constructor(caches: CacheModel, memories: readonly MemoryObject[]) {
     this.#caches = caches;
-    this.#memory = memory;
+    this.#memories = memories;
   }
 
   named(label: () => string): void {
-    this.#caches.named?.(this.#memory, label);
+    for (const memory of this.#memories) this.#caches.named?.(memory, label);
   }
 
   begun(direction: DmaDirection): void {
-    this.#caches.cpuAccessBegun?.(this.#memory, direction);
+    for (const memory of this.#memories) this.#caches.cpuAccessBegun?.(memory, direction);
   }
 
   ended(direction: DmaDirection): void {
-    this.#caches.cpuAccessEnded?.(this.#memory, direction);
+    for (const memory of this.#memories) this.#caches.cpuAccessEnded?.(memory, direction);
   }
 
   detached(): void {
-    this.#caches.detached?.(this.#memory, this.isMapped);
+    for (const memory of this.#memories) this.#caches.detached?.(memory, this.isMapped);
   }
 
   retired(): void {
-    this.#caches.retired?.(this.#memory, this.isMapped);
+    for (const memory of this.#memories) this.#caches.retired?.(memory, this.isMapped);
   }
 }
 
-/** Undefined where caches are coherent: nobody asks there. */
-export function cpuViewOf(system: System, memory: MemoryObject): CpuView | undefined {
+/** Undefined where nobody asks: caches are coherent, or the buffer's memory is not known. */
+export function cpuViewOf(system: System, memories: readonly MemoryObject[]): CpuView | undefined {
   const caches = cachesOf(system);
-  return caches.cpuAccessBegun === undefined ? undefined : new CpuView(caches, memory);
+  return caches.cpuAccessBegun === undefined || memories.length === 0 ? undefined : new CpuView(caches, memories);
 }

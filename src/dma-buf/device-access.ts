@@ -1,6 +1,6 @@
 /**
  * dma_buf_begin_access and dma_buf_end_access, as proposed for exporters that look after caches around each access of a device
- * (section 9.1 of docs/reference/dma-buf.md), and the rules around them (C1, C6, C7 and C9 of 9.7). The results are the ones of the
+ * (section 9.1 of docs/reference/dma-buf.md), and the rules around them (C1 and C6 to C9 of 9.7; C8 is the fence signalling section, whose rules are checked anyway). The results are the ones of the
  * proposal, whatever the rules say.
  */
 import { Errno } from '../abi/index.ts';
@@ -8,7 +8,9 @@ import type { System } from '../kernel/index.ts';
 import type { DmaDirection } from '../memory/index.ts';
 import { coherencyOf } from './coherency-mode.ts';
 import type { DmaBufAttachment, SgTable } from './dma-buf-attachment.ts';
+import type { DmaBufOps } from './dma-buf-ops.ts';
 import type { DmaFence } from './dma-fence.ts';
+import { beginSignalling, endSignalling } from './fence-signalling.ts';
 
 /** Accesses that have begun and not ended. */
 export class DeviceAccesses {
@@ -94,6 +96,7 @@ function access(system: System, name: Name, attachment: DmaBufAttachment<any> | 
   const { dmabuf } = attachment;
   const op = name === 'begin_access' ? dmabuf.ops.beginAccess : dmabuf.ops.endAccess;
   if (op === undefined) return;
+  const cookie = beginSignalling(system);
   try {
     op(attachment, table, direction);
   } catch (error) {
@@ -101,8 +104,23 @@ function access(system: System, name: Name, attachment: DmaBufAttachment<any> | 
     if (!warned.has(name)) system.findings.report('device-access-failed', `${name} of ${dmabuf.describe()}: ${(error as Error).message}`);
     warned.add(name);
     throw error;
+  } finally {
+    endSignalling(system, cookie);
   }
 }
+
+/** The operations of exporters that know only that caches may be in the way: what DMA_BUF_IOCTL_SYNC is for the CPU. */
+export const syncingAccess = {
+  beginAccess(attachment, table, direction) {
+    const mapping = attachment.mappingOf(table);
+    if (mapping !== undefined) attachment.device.syncSgForDevice(mapping, direction);
+  },
+
+  endAccess(attachment, table, direction) {
+    const mapping = attachment.mappingOf(table);
+    if (mapping !== undefined) attachment.device.syncSgForCpu(mapping, direction);
+  },
+} satisfies Partial<DmaBufOps>;
 
 /** C7 and C9. */
 function check(name: Name, attachment: DmaBufAttachment<any>, table: SgTable, direction: DmaDirection): void {

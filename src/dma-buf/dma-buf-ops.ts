@@ -49,6 +49,8 @@ export interface DmaBufExportInfo<P> {
   readonly coherency?: CoherencyMode;
   /** Set when the buffer is exactly this memory, first byte to last: it can then be handed to native programs as it is. */
   readonly memory?: MemoryObject;
+  /** Which memory it shows otherwise, as far as the CPU caches it: programs' accesses to the buffer are accesses to that. */
+  readonly shows?: readonly MemoryObject[];
 }
 
 /** What an importer does, as `struct dma_buf_attach_ops`. One that gives it is a dynamic importer. */

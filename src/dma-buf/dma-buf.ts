@@ -77,7 +77,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     this.size = info.size;
     this.private = info.private;
     this.coherency = info.coherency ?? 'default';
-    this.cpuView = info.memory === undefined ? undefined : cpuViewOf(system, info.memory);
+    this.cpuView = cpuViewOf(system, info.memory === undefined ? (info.shows ?? []) : [info.memory]);
     const inode = new DmaBufInode(all, all.nextIno(), info.size, system.scheduler.current);
     const label = `dma-buf ${inode.ino} (${info.exporterName})`;
     this.polled = new WaitQueue(`the fences of ${label}`);

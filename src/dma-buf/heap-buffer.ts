@@ -1,6 +1,7 @@
 import type { MemoryObject, System, Vma } from '../kernel/index.ts';
 import { cachesOf, type DmaDevice, type DmaMapping, KernelMapping, type PageRange } from '../memory/index.ts';
-import { type CoherencyMode, coherencyOf } from './coherency-mode.ts';
+import { statedMode } from './coherency-mode.ts';
+import { syncingAccess } from './device-access.ts';
 import { DmaBuf } from './dma-buf.ts';
 import type { DmaBufOps } from './dma-buf-ops.ts';
 
@@ -56,15 +57,7 @@ export const heapOperations = {
     for (const { device, mapping } of dmabuf.private.attachments) if (mapping !== undefined) device.syncSgForDevice(mapping, direction);
   },
 
-  beginAccess(attachment, table, direction) {
-    const mapping = attachment.mappingOf(table);
-    if (mapping !== undefined) attachment.device.syncSgForDevice(mapping, direction);
-  },
-
-  endAccess(attachment, table, direction) {
-    const mapping = attachment.mappingOf(table);
-    if (mapping !== undefined) attachment.device.syncSgForCpu(mapping, direction);
-  },
+  ...syncingAccess,
 
   vmap: ({ private: { memory }, size }) => new KernelMapping([{ memory, offset: 0, length: size }]),
 
@@ -106,12 +99,6 @@ export interface HeapExport {
   readonly isUncached?: boolean;
 }
 
-/** What the heaps state, in a kernel that lets them. */
-function coherencyOfHeap(system: System, isUncached: boolean): CoherencyMode {
-  if (!coherencyOf(system).deviceAccess) return 'default';
-  return isUncached ? 'memory-write-combined' : 'dma-api';
-}
-
 /** Exports a buffer of zeros over pages. When that fails the pages are given back. @throws Errno ENOMEM, ENFILE */
 export function exportHeapBuffer<T extends HeapPiece>(
   system: System,
@@ -132,7 +119,7 @@ export function exportHeapBuffer<T extends HeapPiece>(
     }
     const buffer: HeapBuffer = { pages, memory, free: found.free, attachments: [] };
     if (isUncached) cachesOf(system).setUncached?.(memory);
-    const coherency = coherencyOfHeap(system, isUncached);
+    const coherency = statedMode(system, isUncached ? 'memory-write-combined' : 'dma-api');
     return new DmaBuf(system, { exporterName: name, ops, size, flags, private: buffer, memory, coherency });
   } catch (error) {
     found.free();

@@ -2,6 +2,8 @@ import { Errno } from '../abi/index.ts';
 import { O_RDWR } from '../abi/uapi/index.ts';
 import { type PageRange, type PinnedPages, sliceRanges } from '../kernel/index.ts';
 import { type DmaDevice, type DmaMapping, KernelMapping } from '../memory/index.ts';
+import { statedMode } from './coherency-mode.ts';
+import { syncingAccess } from './device-access.ts';
 import { DmaBuf } from './dma-buf.ts';
 import type { DmaBufOps } from './dma-buf-ops.ts';
 
@@ -34,6 +36,8 @@ const operations: DmaBufOps<Udmabuf> = {
     device.syncSgForDevice(table, direction);
   },
 
+  ...syncingAccess,
+
   mmap({ private: { ranges } }, vma) {
     if (!vma.shared) throw new Errno('EINVAL', 'only a shared mapping shows the pages');
     vma.kind = 'frames';
@@ -54,6 +58,7 @@ const operations: DmaBufOps<Udmabuf> = {
  *
  * @param device the misc device
  * @param size of all pages, in bytes
+ * @throws Errno ENOMEM, ENFILE; the pages stay the caller's then
  */
 export function exportUdmabuf(device: DmaDevice, pinned: readonly PinnedPages[], size: number): DmaBuf<unknown> {
   const ranges = pinned.flatMap((pages) => pages.ranges);
@@ -63,5 +68,7 @@ export function exportUdmabuf(device: DmaDevice, pinned: readonly PinnedPages[],
     size,
     flags: O_RDWR,
     private: { device, pinned, ranges, table: undefined },
+    shows: [...new Set(ranges.map(({ memory }) => memory))],
+    coherency: statedMode(device.system, 'dma-api'),
   }) as DmaBuf<any>;
 }

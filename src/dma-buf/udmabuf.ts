@@ -26,7 +26,7 @@ import {
   type Task,
 } from '../kernel/index.ts';
 import { DmaDevice, type DmaDeviceTraits } from '../memory/index.ts';
-import { dmaBufFd } from './dma-buf.ts';
+import { type DmaBuf, dmaBufFd } from './dma-buf.ts';
 import { exportUdmabuf } from './udmabuf-buffer.ts';
 
 /** A part of a memory file, in bytes. */
@@ -99,9 +99,16 @@ function* pinAll(items: readonly Item[], task: Task): Kernel<PinnedPages[]> {
 
 /** @returns the descriptor @throws Errno EINVAL, ENOMEM, EBADFD, EMFILE */
 function* create(items: readonly Item[], flags: number, { limits, device }: Driver, task: Task): Kernel<number> {
+  device.system.kmalloc('struct udmabuf');
   const pages = countPages(items, limits);
   const pinned = yield* pinAll(items, task);
-  const dmabuf = exportUdmabuf(device, pinned, pages * PAGE_SIZE);
+  let dmabuf: DmaBuf<unknown>;
+  try {
+    dmabuf = exportUdmabuf(device, pinned, pages * PAGE_SIZE);
+  } catch (error) {
+    for (const one of pinned) one.unpin();
+    throw error;
+  }
   try {
     return yield* dmaBufFd(dmabuf, (flags & UDMABUF_FLAGS_CLOEXEC) !== 0, task);
   } catch (error) {

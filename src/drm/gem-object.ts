@@ -42,9 +42,10 @@ export class GemObject extends Counted {
   readonly #clients = new Map<DrmFile, number>();
   #pages: PinnedPages | undefined;
 
-  /** drm_gem_shmem_create. @param imported becomes the object's own @throws Errno ENOSPC when no offset is left */
+  /** drm_gem_shmem_create. @param imported becomes the object's own @throws Errno ENOMEM; ENOSPC when no offset is left */
   constructor(device: DrmDevice, size: number, imported?: ImportedBuffer) {
     super();
+    device.system.kmalloc('struct drm_gem_object');
     this.device = device;
     this.size = size;
     this.node = device.offsets.add(size / PAGE_SIZE, this);
@@ -114,8 +115,11 @@ export class GemObject extends Counted {
     });
     if (this.#pages === undefined) {
       const cache = new PageCache(ram, source);
-      this.#pages = cache.pin(0, this.size / PAGE_SIZE);
-      cache.drop(0);
+      try {
+        this.#pages = cache.pin(0, this.size / PAGE_SIZE);
+      } finally {
+        cache.drop(0);
+      }
     }
     return this.#pages.ranges;
   }

@@ -29,7 +29,7 @@ const operations: DmaBufOps<GemObject> = {
  * drm_gem_prime_handle_to_dmabuf: an object has one dma-buf, whose access mode the first export decides.
  *
  * @returns with a reference for the caller
- * @throws Errno ENOENT
+ * @throws Errno ENOENT, ENOMEM, ENFILE
  */
 function exportObject(file: DrmFile, handle: number, flags: number): DmaBuf<any> {
   const object = lookUpObject(file, handle);
@@ -42,14 +42,20 @@ function exportObject(file: DrmFile, handle: number, flags: number): DmaBuf<any>
 
 /** export_and_register_object. */
 function newBuffer(object: GemObject, flags: number): DmaBuf<GemObject> {
-  const dmabuf = new DmaBuf<GemObject>(object.device.system, {
-    exporterName: 'drm',
-    ops: operations,
-    size: object.size,
-    flags,
-    resv: object.resv,
-    private: object.get(),
-  });
+  let dmabuf: DmaBuf<GemObject>;
+  try {
+    dmabuf = new DmaBuf<GemObject>(object.device.system, {
+      exporterName: 'drm',
+      ops: operations,
+      size: object.size,
+      flags,
+      resv: object.resv,
+      private: object.get(),
+    });
+  } catch (error) {
+    object.put();
+    throw error;
+  }
   object.dmabuf = dmabuf.get();
   return dmabuf;
 }

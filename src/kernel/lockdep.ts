@@ -58,8 +58,8 @@ export class LockClass {
   }
 
   /** lockdep_is_held: whether the code that runs now took it. */
-  isHeldByCaller(held: HeldLock | undefined): boolean {
-    return held !== undefined && this.#lockdep.isHolder(held);
+  isHeldByCaller(held: HeldLock): boolean {
+    return this.#lockdep.isHolder(held);
   }
 
   /** might_lock: a lock of the class may be taken here, though perhaps not today. */
@@ -82,6 +82,8 @@ export class Lockdep {
   readonly #classes = new Map<string, LockClass>();
   readonly #reported = new Set<string>();
   readonly #held = new Set<HeldLock>();
+  /** Locks held by anybody: while it is 0, hardly anything has to be looked at. A number, because every call looks at it. */
+  held = 0;
   /** Taken by a fault on user memory. */
   readonly mmapLock: LockClass;
   readonly #fsReclaim: LockClass;
@@ -102,11 +104,6 @@ export class Lockdep {
     const primed = [this.mmapLock, reservation, this.#fsReclaim, this.#mmuNotifier, this.fenceMap];
     for (const [index, from] of primed.slice(0, -1).entries())
       this.#learn(from, primed[index + 1] as LockClass, 'at boot, for all drivers');
-  }
-
-  /** Locks held by anybody: while it is 0, hardly anything has to be looked at. */
-  get held(): number {
-    return this.#held.size;
   }
 
   /** The class of that name; made by the first who asks. @param nests see {@link LockClass.nests} */
@@ -138,6 +135,7 @@ export class Lockdep {
     context.locks ??= [];
     context.locks.push(held);
     this.#held.add(held);
+    this.held = this.#held.size;
     return held;
   }
 
@@ -148,6 +146,7 @@ export class Lockdep {
     if (at < 0) return;
     locks.splice(at, 1);
     this.#held.delete(held);
+    this.held = this.#held.size;
   }
 
   mightTake(lockClass: LockClass): void {

@@ -21,7 +21,7 @@ export class Mutex {
 
   /** lockdep_is_held: whether it was the caller that took it. Never of a lock without a class. */
   get isHeldByCaller(): boolean {
-    return this.#lockClass?.isHeldByCaller(this.#held) ?? false;
+    return this.#held?.lockClass.isHeldByCaller(this.#held) ?? false;
   }
 
   tryLock(): boolean {

@@ -53,7 +53,7 @@ export class WwMutex {
 
   /** lockdep_is_held: whether it was the caller that took it. */
   get isHeldByCaller(): boolean {
-    return this.class.lockClass.isHeldByCaller(this.#held);
+    return this.#held !== undefined && this.class.lockClass.isHeldByCaller(this.#held);
   }
 
   /** dma_resv_locking_ctx: of the holder; undefined when nobody holds it or it was taken as a plain lock. */

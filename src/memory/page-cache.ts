@@ -123,10 +123,13 @@ export class PageCache {
     if ((end - first) * PAGE_SIZE > this.#ram.freeBytes) throw new Errno('ENOMEM', `no ${end - first} pages are free`);
     for (let next = first; next < end; ) {
       const { memory, offset, count } = this.#source(next, end - next);
-      for (let index = 0; index < count; index++) {
-        this.#pages.set(next + index, new Page(this.#ram, this.#ram.allocate(0), memory, offset + index * PAGE_SIZE));
+      try {
+        for (let index = 0; index < count; index++) {
+          this.#pages.set(next + index, new Page(this.#ram, this.#ram.allocate(0), memory, offset + index * PAGE_SIZE));
+        }
+      } finally {
+        memory.put();
       }
-      memory.put();
       next += count;
     }
     return end - 1;

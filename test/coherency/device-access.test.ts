@@ -53,6 +53,32 @@ describe('from a device that writes to the caches to one that does not see them 
     expect(pass(program, BRACKETED)).toBe(9);
   });
 
+  on('(a) on udmabuf: stale without the pair', ({ overMemfd, machine }) => {
+    expect(pass(overMemfd, KEPT)).toBe(0);
+    expect(brokenRules(machine)).toEqual(['device-access-missing', 'device-access-missing', 'coherency-stale-read']);
+  });
+
+  on('(a) on udmabuf: fresh with it', ({ overMemfd }) => {
+    expect(pass(overMemfd, BRACKETED)).toBe(9);
+  });
+
+  on('(b) on udmabuf: fresh when each transfer maps the buffer', ({ overMemfd }) => {
+    expect(pass(overMemfd, DMA_TEST_BRACKET)).toBe(9);
+  });
+
+  off('udmabuf syncs its own device only: the first START writes back and drops nothing, the second drops', ({ overMemfd, machine }) => {
+    const direct = overMemfd.attach('direct', KEPT);
+    direct.write(9);
+    const looked: (number | undefined)[] = [];
+    for (let i = 0; i < 2; i++) {
+      overMemfd.begin(DMA_BUF_SYNC_READ);
+      looked.push(overMemfd.pixels.bytes[0]);
+      overMemfd.end(DMA_BUF_SYNC_READ);
+    }
+    expect(looked).toEqual([0, 9]);
+    expect(brokenRules(machine)).toEqual([]);
+  });
+
   on('(b) fresh when each transfer maps the buffer', ({ program }) => {
     expect(pass(program, DMA_TEST_BRACKET)).toBe(9);
   });
@@ -103,7 +129,7 @@ function withBuffer<T>(
     size: PAGE_SIZE,
     flags: O_RDWR,
     private: undefined,
-    memory,
+    shows: [memory],
     ops: {
       mapDmaBuf: (attachment, direction) => attachment.device.mapSg([{ memory, offset: 0, length: PAGE_SIZE, address }], direction),
       unmapDmaBuf: (attachment, mapping, direction) => attachment.device.unmapSg(mapping, direction),
@@ -138,6 +164,7 @@ describe('dma_buf_begin_access and dma_buf_end_access', () => {
       endAccess(machine.system, attachment, table, 'to-device');
     });
     expect(brokenRules(machine)).toEqual(['coherency-stale-read']);
+    expect(texts(machine)).toEqual([expect.stringContaining('of dma-buf 1 (test), 4096 bytes was written by the CPU after')]);
   });
 
   on('(d) an error of the exporter is the answer each time, and a warning once', ({ machine }) => {
@@ -207,6 +234,14 @@ describe('rules around them', () => {
     expect(brokenRules(machine)).toEqual(['device-access-unmapped', 'device-access-unmapped']);
   });
 
+  on('C8: what waits for fences in the operation', ({ machine }) => {
+    withBuffer(machine, { endAccess: ({ dmabuf }) => dmabuf.system.kmalloc('a list of lines') }, (attachment, table) => {
+      beginAccess(machine.system, attachment, table, 'to-device');
+      endAccess(machine.system, attachment, table, 'to-device');
+    });
+    expect(brokenRules(machine)).toEqual(['fence-signalling']);
+  });
+
   on('C7: the reservation lock is held', ({ machine }) => {
     const { system } = machine;
     withBuffer(machine, {}, (attachment, table) => {
@@ -244,8 +279,9 @@ describe('rules around them', () => {
 });
 
 describe('what heaps state (M4)', () => {
-  on('with the pair: nobody knows how coherent they are', ({ program, uncached, machine }) => {
+  on('with the pair: nobody knows how coherent they are', ({ program, uncached, overMemfd, machine }) => {
     expect(bufferAt(machine, program.buffer).coherency).toBe('dma-api');
+    expect(bufferAt(machine, overMemfd.buffer).coherency).toBe('dma-api');
     expect(bufferAt(machine, uncached.buffer).coherency).toBe('memory-write-combined');
   });
 

@@ -6,7 +6,11 @@ import {
   DMA_TEST_IOC_ATTACH,
   DMA_TEST_IOC_READ,
   DMA_TEST_IOC_WRITE,
+  F_ADD_SEALS,
+  F_SEAL_SHRINK,
+  MFD_ALLOW_SEALING,
   O_RDWR,
+  UDMABUF_CREATE,
 } from '../../src/abi/uapi/index.ts';
 import { type NonCoherentBoardOptions, noncoherent } from '../../src/boards/index.ts';
 import type { Mapping, Sys } from '../../src/doors/in-process/index.ts';
@@ -49,12 +53,11 @@ export class Program {
   readonly buffer: number;
   readonly pixels: Mapping;
 
-  constructor(sys: Sys<'sync'>, heap = 'system') {
+  /** @param buffer a descriptor, which becomes the program's */
+  constructor(sys: Sys<'sync'>, buffer: number) {
     this.sys = sys;
-    const node = sys.open(`/dev/dma_heap/${heap}`, O_RDWR);
-    this.buffer = sys.ioctl(node, DMA_HEAP_IOCTL_ALLOC, { len: SIZE, fd_flags: O_RDWR }).fd;
-    sys.close(node);
-    this.pixels = sys.mmap(this.buffer, { length: SIZE });
+    this.buffer = buffer;
+    this.pixels = sys.mmap(buffer, { length: SIZE });
   }
 
   attach(name: string, flags = 0): Engine {
@@ -70,15 +73,37 @@ export class Program {
   }
 }
 
+function allocate(sys: Sys<'sync'>, heap: string): number {
+  const node = sys.open(`/dev/dma_heap/${heap}`, O_RDWR);
+  const { fd } = sys.ioctl(node, DMA_HEAP_IOCTL_ALLOC, { len: SIZE, fd_flags: O_RDWR });
+  sys.close(node);
+  return fd;
+}
+
+/** A buffer of the pages of a memory file. */
+function makeUdmabuf(sys: Sys<'sync'>): number {
+  const node = sys.open('/dev/udmabuf', O_RDWR);
+  const memfd = sys.memfdCreate('picture', MFD_ALLOW_SEALING);
+  sys.fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK);
+  sys.ftruncate(memfd, SIZE);
+  const fd = sys.ioctl(node, UDMABUF_CREATE, { memfd, size: SIZE });
+  for (const open of [node, memfd]) sys.close(open);
+  return fd;
+}
+
 /** Tests with a program on a non-coherent board, at whose end the program ends. */
 export function boardTest(board: NonCoherentBoardOptions = {}, options: MachineOptions = {}) {
-  return machineTest(() => noncoherent(board), options).extend<{ program: Program; uncached: Program }>({
+  return machineTest(() => noncoherent(board), options).extend<{ program: Program; uncached: Program; overMemfd: Program }>({
     program: async ({ machine }, use) => {
-      await use(new Program(machine.sys));
+      await use(new Program(machine.sys, allocate(machine.sys, 'system')));
+      endProgram(machine);
+    },
+    overMemfd: async ({ machine }, use) => {
+      await use(new Program(machine.sys, makeUdmabuf(machine.sys)));
       endProgram(machine);
     },
     uncached: async ({ machine }, use) => {
-      await use(new Program(machine.sys, 'system-uncached'));
+      await use(new Program(machine.sys, allocate(machine.sys, 'system-uncached')));
       endProgram(machine);
     },
   });

@@ -1,4 +1,5 @@
-import { SIGUSR1 } from '../../src/abi/uapi/index.ts';
+import { isErrno } from '../../src/abi/index.ts';
+import { SA_RESTART, SIGUSR1 } from '../../src/abi/uapi/index.ts';
 import {
   DMA_RESV_USAGE_BOOKKEEP as BOOKKEEP,
   type DmaFence,
@@ -9,7 +10,7 @@ import {
 } from '../../src/dma-buf/index.ts';
 import type { BootedMachine } from '../../src/index.ts';
 import { type Kernel, sleep } from '../../src/kernel/index.ts';
-import { add, describe, expect, run, test } from './fixture.ts';
+import { add, allocate, bufferAt, describe, expect, run, test } from './fixture.ts';
 
 function* adding(resv: DmaResv, fences: readonly DmaFence[]): Kernel<void> {
   yield* sleep(5);
@@ -93,5 +94,29 @@ describe('waiting for fences', () => {
       driver.put(first);
     });
     expect(timed(machine, resv, READ)).toEqual([true, 20]);
+  });
+});
+
+describe('the lock', () => {
+  test('ends the reading of bufinfo with EINTR, which is not started again', async ({ machine, sys }) => {
+    const fd = allocate(sys);
+    const { lock } = bufferAt(machine, fd).resv;
+    lock.tryLock();
+    const program = machine.spawn(function* (own) {
+      yield* own.sigaction(SIGUSR1, { handler: () => {}, flags: SA_RESTART });
+      const info = yield* own.open('/sys/kernel/debug/dma_buf/bufinfo');
+      try {
+        yield* own.read(info, 100);
+      } catch (error) {
+        return isErrno(error) ? error.code : 'no Errno';
+      } finally {
+        yield* own.close(info);
+      }
+      return 'read';
+    });
+    machine.system.clock.schedule(5, 'a signal', () => machine.system.tasks.get(program.pid)?.signals.send(SIGUSR1));
+    await machine.run();
+    expect(program.result()).toBe('EINTR');
+    lock.unlock();
   });
 });

@@ -13,7 +13,7 @@ import {
   SYNC_IOC_SET_DEADLINE,
   sync_fence_info,
 } from '../../src/abi/uapi/index.ts';
-import { createSyncFile, type DmaFence, DMA_RESV_USAGE_WRITE as WRITE } from '../../src/dma-buf/index.ts';
+import { createSyncFile, type DmaFence, DmaFenceChain, DMA_RESV_USAGE_WRITE as WRITE } from '../../src/dma-buf/index.ts';
 import type { Sys } from '../../src/doors/in-process/index.ts';
 import type { BootedMachine } from '../../src/index.ts';
 import { add, allocate, bufferAt, describe, expect, mainTask, run, test } from './fixture.ts';
@@ -237,6 +237,26 @@ describe('MERGE', () => {
     sys.setFileLimit(file + 1);
     expect(() => sys.ioctl(file, SYNC_IOC_MERGE.number, 0)).toThrow('EMFILE');
     expect(() => sys.ioctl(file, SYNC_IOC_MERGE, { flags: 1, fd2: 77 })).toThrow('EMFILE');
+  });
+});
+
+describe('a sync file of a chain', () => {
+  test('tells of the fences inside, the latest first, and passes deadlines to them', ({ machine, sys, driver }) => {
+    const deadlines: number[] = [];
+    const make = (seqno: number) => driver.fence({ context: 90, seqno, ops: { setDeadline: () => deadlines.push(seqno) } });
+    const [early, late] = [make(1), make(2)];
+    const first = new DmaFenceChain(machine.system, undefined, early.get(), 1);
+    const second = new DmaFenceChain(machine.system, first, late.get(), 2);
+    const file = fileOf(machine, second);
+    second.put();
+    fail(late, -errno.ETIME);
+    const statuses = () => info(sys, file, 2).records.map(({ status }) => status);
+    expect([statuses(), info(sys, file, 0).num_fences]).toEqual([[-errno.ETIME, 0], 2]);
+    sys.ioctl(file, SYNC_IOC_SET_DEADLINE, { deadline_ns: 7 });
+    expect(deadlines).toEqual([1]);
+    early.signal();
+    // A node before the first that has signalled is not found any more.
+    expect(info(sys, file, 2)).toMatchObject({ num_fences: 1, status: -errno.ETIME });
   });
 });
 

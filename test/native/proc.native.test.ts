@@ -65,3 +65,15 @@ testWithCompiler('an attribute that its driver notifies wakes poll and epoll, be
   await server.turn();
   server.close();
 });
+
+test("a value of /proc/sys that a program sets is the machine's from then on, and the host's stays", async () => {
+  const path = '/proc/sys/vm/overcommit_ratio';
+  const before = readFileSync(path, 'latin1');
+  const script = `cat ${path}; echo 7 > ${path}; cat ${path}; echo seven 2> /dev/null > ${path} || echo refused; cat ${path}
+    python3 -c "f = open('${path}', 'r+'); print(f.read().strip()); f.seek(0); f.write('8')"; cat ${path}; ls /proc/sys/vm | grep -c ratio`;
+  const { status, stdout, stderr } = await runOn(pseudoBoard(), ['sh', '-c', script]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout.split('\n').slice(1, 6)).toEqual(['7', 'refused', '7', '7', '8']);
+  expect(stdout.startsWith(before)).toBe(true);
+  expect(readFileSync(path, 'latin1'), "the host's own value").toBe(before);
+});

@@ -8,11 +8,20 @@ import {
   DMA_BUF_SYNC_RW,
   DMA_BUF_SYNC_START,
   DMA_BUF_SYNC_WRITE,
+  DRM_IOCTL_MODE_CREATE_DUMB,
+  DRM_IOCTL_PRIME_FD_TO_HANDLE,
+  DRM_IOCTL_PRIME_HANDLE_TO_FD,
+  DRM_IOCTL_VGEM_FENCE_ATTACH,
+  DRM_IOCTL_VGEM_FENCE_SIGNAL,
+  DRM_RDWR,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
   EPOLL_CTL_MOD,
+  F_ADD_SEALS,
   F_DUPFD_CLOEXEC,
+  F_SEAL_SHRINK,
   MAP_PRIVATE,
+  MFD_ALLOW_SEALING,
   O_CREAT,
   O_RDWR,
   PAGE_SIZE,
@@ -22,6 +31,8 @@ import {
   SYNC_IOC_MERGE,
   SYNC_IOC_SET_DEADLINE,
   sync_fence_info,
+  UDMABUF_CREATE,
+  VGEM_FENCE_WRITE,
 } from '../../src/abi/uapi/index.ts';
 import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage } from '../../src/dma-buf/index.ts';
 import type { Sys } from '../../src/doors/in-process/index.ts';
@@ -214,6 +225,34 @@ export const FAULT_SCENARIOS: readonly Scenario[] = [
       } finally {
         sys.rmdir(gadget);
       }
+    },
+  },
+  {
+    name: 'buffers of memory files',
+    run(sys) {
+      const memfd = sys.memfdCreate('pages', MFD_ALLOW_SEALING);
+      sys.ftruncate(memfd, 4 * PAGE_SIZE);
+      sys.fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK);
+      const device = sys.open('/dev/udmabuf', O_RDWR);
+      const buffer = sys.ioctl(device, UDMABUF_CREATE, { memfd, flags: 0, offset: 0n, size: 4n * BigInt(PAGE_SIZE) });
+      sys.ioctl(buffer, DMA_BUF_IOCTL_SYNC, { flags: DMA_BUF_SYNC_RW | DMA_BUF_SYNC_START });
+      const mapping = sys.mmap(buffer, { length: PAGE_SIZE });
+      sys.ioctl(buffer, DMA_BUF_IOCTL_SYNC, { flags: DMA_BUF_SYNC_RW | DMA_BUF_SYNC_END });
+      return [buffer, mapping.length];
+    },
+  },
+  {
+    name: 'objects of a card: made, fenced, exported, imported',
+    run(sys) {
+      const card = sys.open('/dev/dri/card0', O_RDWR);
+      const { handle } = sys.ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, { width: 64, height: 64, bpp: 32, flags: 0 });
+      const fence = sys.ioctl(card, DRM_IOCTL_VGEM_FENCE_ATTACH, { handle, flags: VGEM_FENCE_WRITE }).out_fence;
+      const { fd } = sys.ioctl(card, DRM_IOCTL_PRIME_HANDLE_TO_FD, { handle, flags: DRM_RDWR });
+      sys.ioctl(card, DRM_IOCTL_VGEM_FENCE_SIGNAL, { fence, flags: 0 });
+      const foreign = allocate(sys);
+      const imported = sys.ioctl(card, DRM_IOCTL_PRIME_FD_TO_HANDLE, { fd: foreign }).handle;
+      const mapping = sys.mmap(fd, { length: PAGE_SIZE });
+      return [handle, imported, mapping.length];
     },
   },
   {

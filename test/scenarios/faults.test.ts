@@ -21,6 +21,6 @@ describe('whatever fails, once', () => {
 
   test('every service fails somewhere', () => {
     const services = new Set(FAULT_SCENARIOS.flatMap(failuresOf).map(({ service }) => service));
-    expect([...services].sort()).toEqual(['alloc', 'copy_from_user', 'copy_to_user', 'fd', 'file', 'page', 'wait']);
+    expect([...services].sort()).toEqual(['alloc', 'copy_from_user', 'copy_to_user', 'dma_map', 'fd', 'file', 'page', 'wait']);
   });
 });

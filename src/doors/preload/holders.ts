@@ -19,38 +19,49 @@ function listed(path: string): readonly string[] {
   }
 }
 
-/** Whether a link in /proc/PID/fd leads to one of some inodes. A process may end meanwhile. */
-function leadsTo(link: string, inos: ReadonlySet<number>): boolean {
+/** The inode that a link in /proc/PID/fd leads to, if it is one of the server's. A process may end meanwhile. */
+function inodeBehind(link: string): number | undefined {
   try {
-    return readlinkSync(link).startsWith(NAME) && inos.has(statSync(link).ino);
+    return readlinkSync(link).startsWith(NAME) ? statSync(link).ino : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-function mappingsOf(pid: string, inos: ReadonlySet<number>): number {
+/** Inodes of the server's that a process maps, one for each mapping. */
+function mappedBy(pid: string): number[] {
   try {
     const lines = readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n');
-    return lines.filter((line) => line.includes(NAME) && inos.has(Number(line.split(/ +/)[4]))).length;
+    return lines.filter((line) => line.includes(NAME)).map((line) => Number(line.split(/ +/)[4]));
   } catch {
-    return 0;
+    return [];
   }
 }
 
 /**
- * How many descriptors and mappings of some inodes the programs have, counted in /proc. Files in messages under way, and those of
- * processes that may not be looked at, are not among them.
- *
- * @param own of the process that asks, if it said so
+ * How many descriptors and mappings of each inode the programs have at a moment, counted in /proc. Files in messages under way, and
+ * those of processes that may not be looked at, are not among them. Looking at all of /proc takes its time.
  */
-export function countHolders(inos: ReadonlySet<number>, own: OwnMappings = { pid: 0, ino: 0, mappings: 0 }): number {
-  const others = new Set(inos);
-  others.delete(own.ino);
-  let count = own.mappings;
-  for (const pid of listed('/proc')) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    for (const fd of listed(`/proc/${pid}/fd`)) if (leadsTo(`/proc/${pid}/fd/${fd}`, inos)) count++;
-    count += mappingsOf(pid, Number(pid) === own.pid ? others : inos);
+export class Census {
+  /** Each descriptor once, and each mapping. */
+  readonly #found: { readonly pid: number; readonly ino: number; readonly isMapping: boolean }[] = [];
+
+  constructor() {
+    for (const name of listed('/proc')) {
+      const pid = Number(name);
+      if (!/^\d+$/.test(name) || pid === process.pid) continue;
+      for (const fd of listed(`/proc/${name}/fd`)) {
+        const ino = inodeBehind(`/proc/${name}/fd/${fd}`);
+        if (ino !== undefined) this.#found.push({ pid, ino, isMapping: false });
+      }
+      for (const ino of mappedBy(name)) this.#found.push({ pid, ino, isMapping: true });
+    }
   }
-  return count;
+
+  /** @param own of the process that asks, if it said so */
+  count(inos: ReadonlySet<number>, own?: OwnMappings): number {
+    const isTold = (pid: number, ino: number) => own !== undefined && pid === own.pid && ino === own.ino;
+    const counted = this.#found.filter(({ pid, ino, isMapping }) => inos.has(ino) && !(isMapping && isTold(pid, ino)));
+    return counted.length + (own?.mappings ?? 0);
+  }
 }

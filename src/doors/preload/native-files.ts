@@ -3,7 +3,7 @@ import { O_ACCMODE } from '../../abi/uapi/index.ts';
 import type { File } from '../../kernel/index.ts';
 import { type Addon, must } from './addon.ts';
 import { granted } from './exhausted.ts';
-import { countHolders, type OwnMappings } from './holders.ts';
+import { Census, type OwnMappings } from './holders.ts';
 import { SharedMemory } from './memory.ts';
 
 const IN_CLOSE_WRITE = 0x8;
@@ -63,6 +63,8 @@ export class NativeFiles {
   readonly #byWatch = new Map<number, NativeInode>();
   /** A file that is handed out twice, as a card's buffer that is exported again, has an inode for each time. */
   readonly #byFile = new Map<File, Set<NativeInode>>();
+  /** Of the call that is served, once it was needed. */
+  #census: Census | undefined;
   /** inotify: readable when an inode may have ended. */
   readonly events: number;
   /** st_dev of all of them. */
@@ -128,10 +130,17 @@ export class NativeFiles {
     file.holdersOutside = undefined;
   }
 
+  /** Another call begins: who holds what may have changed. */
+  forgetCensus(): void {
+    this.#census = undefined;
+  }
+
   /** How many holders programs have beyond the one reference of each inode. */
   holdersOutside(file: File, own?: OwnMappings): number {
     const inos = new Set([...(this.#byFile.get(file) ?? [])].map(({ ino }) => ino));
-    return Math.max(0, countHolders(inos, own) - inos.size);
+    // One call may ask about many files: nobody comes or goes meanwhile that it could know of.
+    this.#census ??= new Census();
+    return Math.max(0, this.#census.count(inos, own) - inos.size);
   }
 
   /** Which inode a descriptor of this process shows; undefined when it is none of ours. */

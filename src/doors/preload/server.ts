@@ -211,6 +211,7 @@ export class PreloadServer {
     task.callDetail = call.args[1] as number;
     const before = scheduler.enter(task);
     try {
+      this.files.forgetCensus();
       const answer = call.begin();
       if (isKernel(answer) || this.system.hasDeferred || this.system.lockdep.held > 0) {
         scheduler.enter(before);

@@ -49,22 +49,27 @@ interface Attachment {
 /**
  * A writer waits for everybody, a reader for writers: whoever would have to wait is refused.
  *
- * @throws Errno EINVAL, ENOENT, EBUSY
+ * @throws Errno EINVAL, ENOENT, EBUSY, ENOMEM
  */
 export function* attachFence(file: DrmFile<VgemFences>, argument: DrmArgument<Attachment>): Kernel<void> {
   const { handle, flags, pad } = argument.value;
   if ((flags & ~VGEM_FENCE_WRITE) !== 0) throw new Errno('EINVAL', 'flags has an unknown bit');
   if (pad !== 0) throw new Errno('EINVAL', 'pad is not 0');
-  const object = lookUpObject(file, handle).get();
+  const object = lookUpObject(file, handle);
+  file.device.system.kmalloc('struct vgem_fence');
+  object.get();
   const fence = new VgemFence(file.device.system);
   const { resv } = object;
   try {
     const writes = (flags & VGEM_FENCE_WRITE) !== 0;
     if (!resv.testSignaled(usageToWaitFor(writes))) throw new Errno('EBUSY', 'a fence that conflicts is pending');
     yield* resv.lock.lock();
-    resv.reserveFences(1);
-    resv.addFence(fence, writes ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
-    resv.unlock();
+    try {
+      resv.reserveFences(1);
+      resv.addFence(fence, writes ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
+    } finally {
+      resv.unlock();
+    }
     argument.set({ out_fence: file.driverPrivate.allocate(fence) });
   } catch (error) {
     fence.end();

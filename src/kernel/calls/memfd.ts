@@ -1,6 +1,7 @@
 import { Errno } from '../../abi/index.ts';
 import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC, MFD_HUGETLB, MFD_NOEXEC_SEAL, NAME_MAX } from '../../abi/uapi/index.ts';
 import type { Kernel } from '../colour.ts';
+import type { File } from '../file.ts';
 import type { Task } from '../task.ts';
 import { copyStringFromUser } from '../user-memory.ts';
 
@@ -29,6 +30,13 @@ export function* memfdCreate(task: Task, name: number, flags: number): Kernel<nu
     yield* task.files.cancel(fd);
     throw new Errno('ENOSYS', 'the machine has no huge pages');
   }
-  yield* task.files.fill(fd, task.system.vfs.createMemfd(task, String.fromCharCode(...bytes), flags));
+  let file: File;
+  try {
+    file = task.system.vfs.createMemfd(task, String.fromCharCode(...bytes), flags);
+  } catch (error) {
+    yield* task.files.cancel(fd);
+    throw error;
+  }
+  yield* task.files.fill(fd, file);
   return fd;
 }

@@ -142,7 +142,9 @@ export function registerSysctl(system: System, path: string, table: readonly Sys
   let folder = addSysctlRoot(system);
   for (const name of path.split('/')) folder = folder.folder(name);
   for (const sysctl of table) folder.add(sysctl);
+  system.vfs.onChange?.();
   return () => {
     for (const sysctl of table) folder.remove(sysctl);
+    system.vfs.onChange?.();
   };
 }

@@ -19,13 +19,16 @@ const SEALS = [2, 2, 2, 2, 0, 6, 10, 18];
 class FenceMaker {
   readonly lines: string[] = [];
   readonly #random: Random;
+  readonly #hasMemfd: boolean;
   readonly #files = new Map<number, Kind>();
   readonly #mapped: { readonly line: number; readonly pages: number }[] = [];
   #handles = 0;
   #fences = 0;
 
-  constructor(random: Random) {
+  /** @param hasMemfd whether there are buffers of a memory file, too */
+  constructor(random: Random, hasMemfd: boolean) {
     this.#random = random;
+    this.#hasMemfd = hasMemfd;
   }
 
   make(): string[] {
@@ -33,7 +36,7 @@ class FenceMaker {
     this.#dumb(3);
     this.#export(3, 1);
     if (this.#chance(50)) this.#open('heap', 'open /dev/dma_heap/system 2');
-    if (this.#chance(35)) this.#udmabuf();
+    if (this.#hasMemfd) this.#udmabuf();
     for (let i = 6 + this.#random.below(16); i > 0; i--) this.#step();
     return this.lines;
   }
@@ -168,8 +171,8 @@ class FenceMaker {
       [4, () => this.#close('sync')],
       [2, () => this.#close('card')],
       [3, () => this.#copy(this.#pick(['buffer', 'sync', 'card'] as const))],
-      [8, () => say(`fdinfo ${this.#fd('buffer')}`)],
-      [6, () => say('buffers')],
+      [4, () => say(`fdinfo ${this.#fd('buffer')}`)],
+      [3, () => say('buffers')],
       [2, () => say(`offset ${this.#fd('card')} ${this.#handle()}`)],
       // The end of an access waits for nobody.
       [2, () => say(`sync ${this.#fd('buffer')} ${this.#pick([5, 6, 7, 4, 8])}`)],
@@ -190,8 +193,9 @@ class FenceMaker {
   }
 }
 
-/** A file of scripts about fences, the same for the same seed. */
-export function generateFenceScripts(seed: number, count: number): string {
+/** A file of scripts about fences, the same for the same seed. @param hasMemfd whether each has a memory file, and buffers of its pages */
+export function generateFenceScripts(seed: number, count: number, hasMemfd = false): string {
   const random = new Random(seed);
-  return Array.from({ length: count }, (_, index) => `== fences ${seed}.${index}\n${new FenceMaker(random).make().join('\n')}\n`).join('');
+  const make = () => new FenceMaker(random, hasMemfd).make().join('\n');
+  return Array.from({ length: count }, (_, index) => `== fences ${seed}.${index}\n${make()}\n`).join('');
 }

@@ -12,6 +12,7 @@ const MAKERS = {
   random: generateScripts,
   'random-epoll': generateEpollScripts,
   'random-fences': generateFenceScripts,
+  'random-sharing': (seed: number, count: number) => generateFenceScripts(seed, count, true),
   'random-generic': (seed: number, count: number) => generateScripts(seed, count, true),
   'configfs-random': generateConfigfsScripts,
 };

@@ -1,5 +1,6 @@
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC } from '../../../abi/uapi/index.ts';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_ACCMODE, O_CLOEXEC, O_RDONLY } from '../../../abi/uapi/index.ts';
 import { calls, type Kernel, type Stat } from '../../../kernel/index.ts';
+import { adoptSysctl } from '../adopted-sysctls.ts';
 import { openMerged } from '../merged-proc.ts';
 import * as protocol from '../protocol.ts';
 import type { Slot } from '../slot.ts';
@@ -46,7 +47,10 @@ export const paths: Readers = {
     return {
       name: 'openat',
       args: [AT_FDCWD, path, flags, mode],
-      begin: () => calls.openat(slot.task, AT_FDCWD, path, flags, mode),
+      begin: () => {
+        if ((flags & O_ACCMODE) !== O_RDONLY) adoptSysctl(slot.task.system, path);
+        return calls.openat(slot.task, AT_FDCWD, path, flags, mode);
+      },
     };
   },
   [protocol.IO_OPEN_MERGED]: (slot) => {
