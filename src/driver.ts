@@ -1,8 +1,18 @@
 /** What drivers, hardware models and boards are written with: `import { ... } from 'ioctopus/driver'`. */
 export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
-export { contiguous, generic, noncoherent } from './boards/index.ts';
+export {
+  contiguous,
+  generic,
+  noncoherent,
+  raspberrypi3,
+  raspberrypi4,
+  type VideoCoreOptions,
+  type VideoCoreParties,
+  videoCoreOf,
+} from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export { addVcSmCma, VCSM_DEFECTS, type VcSmCma, type VcSmCmaDescription } from './drivers/vc-sm-cma/index.ts';
 export { addVgem } from './drivers/vgem/index.ts';
 export * from './drm/index.ts';
 export * from './irq/index.ts';

@@ -3,9 +3,12 @@ import type { Board } from '../machine/index.ts';
 import { contiguous } from './contiguous.ts';
 import { generic } from './generic.ts';
 import { noncoherent } from './noncoherent.ts';
+import { raspberrypi3 } from './raspberrypi3.ts';
+import { raspberrypi4 } from './raspberrypi4.ts';
 
 export type { NonCoherentBoardOptions } from './noncoherent.ts';
-export { contiguous, generic, noncoherent };
+export { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from './videocore.ts';
+export { contiguous, generic, noncoherent, raspberrypi3, raspberrypi4 };
 
 /** Every board that `--board` knows. */
-export const boards: Readonly<Record<string, () => Board>> = { generic, contiguous, noncoherent };
+export const boards: Readonly<Record<string, () => Board>> = { generic, contiguous, noncoherent, raspberrypi3, raspberrypi4 };

@@ -81,6 +81,11 @@ export class SmService {
     for (const bytes of this.#stalled.splice(0)) this.#around.event(bytes);
   }
 
+  /** The client is gone: its references go with it. */
+  disconnect(): void {
+    for (const { handle, isHeldByHost } of this.shares) if (isHeldByHost) this.#free(handle);
+  }
+
   handle(bytes: Uint8Array): void {
     const { type, trans_id } = decodeBody(vc_sm_msg_hdr, bytes);
     if (type === VC_SM_MSG_TYPE_CLIENT_VERSION) this.#takeVersion(decodeBody(vc_sm_version, bytes, vc_sm_msg_hdr.size).version);
@@ -96,7 +101,7 @@ export class SmService {
     if (this.#clientVersion < 2) return 0;
     const trans_id = ++this.#transactions;
     const handle = heap.wrap(0, size, name, () => this.#ended(share));
-    const share: Share = { handle, size, address: 0, kernelId: 0, memory: undefined, isHeldByHost: true };
+    const share: Share = { handle, size, address: 0, kernelId: 0, memory: undefined, isHeldByHost: false };
     this.#requested.set(trans_id, share);
     log(`VC_MEM_REQUEST trans_id ${trans_id} size ${size} handle ${hex(handle)}`);
     event(
@@ -149,8 +154,9 @@ export class SmService {
     const { memory, script, log, event } = this.#around;
     const { handle, address, size, kernelId } = share;
     this.#shares.delete(handle);
-    if (address !== 0) memory.isStill(share.memory, address, 'let go of it');
+    // A client of protocol 1 cannot know how long the VPU has its memory.
     if (this.#clientVersion < 2 || address === 0) return;
+    memory.isStill(share.memory, address, 'let go of it');
     log(`RELEASED handle ${hex(handle)} kernel_id ${hex(kernelId)}`);
     const body = { cmd: this.#cmd(VC_SM_MSG_TYPE_RELEASED), addr: address, size, kernel_id: kernelId, vc_handle: handle };
     const bytes = encodeBody(vc_sm_released, body);

@@ -152,17 +152,31 @@ export class VideoCore implements Vchiq {
     this.#next();
   }
 
-  /** The firmware closes the service. */
+  /** The firmware closes the service: what it has not taken is lost, and the references of the CPU go. */
   closeService(): void {
     this.#isClosed = true;
+    this.#toVpu.length = 0;
+    this.#sm.disconnect();
     this.#doorbell.pulse();
   }
 
   // ---- the end --------------------------------------------------------------------
 
-  /** Nothing is on its way. */
   get isQuiet(): boolean {
-    return !this.#isBusy && this.#toCpu.length === 0;
+    return !this.#isBusy;
+  }
+
+  /** The components of the firmware end: what was stalled goes on, and what they held they let go. */
+  stopComponents(): void {
+    this.script.isCrashed = false;
+    this.resumeReleased();
+    for (const { handle, isHeldByHost } of this.#sm.shares) {
+      const block = this.heap.find(handle);
+      if (block === undefined) continue;
+      block.locks = 0;
+      while (block.references > 1) this.heap.release(handle);
+      if (!isHeldByHost) this.heap.release(handle);
+    }
   }
 
   /** The power goes: reports the CPU's references that were never given back. */
