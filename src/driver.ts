@@ -1,8 +1,19 @@
 /** What drivers, hardware models and boards are written with: `import { ... } from 'ioctopus/driver'`. */
 export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
-export { contiguous, generic, keembay, noncoherent } from './boards/index.ts';
+export {
+  contiguous,
+  generic,
+  keembay,
+  noncoherent,
+  raspberrypi3,
+  raspberrypi4,
+  type VideoCoreOptions,
+  type VideoCoreParties,
+  videoCoreOf,
+} from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export { addVcSmCma, VCSM_DEFECTS, type VcSmCma, type VcSmCmaDescription } from './drivers/vc-sm-cma/index.ts';
 export { addVgem } from './drivers/vgem/index.ts';
 export * from './drm/index.ts';
 export { echo, type FirmwareScript, idle, type TakenPacket, VpuFirmware } from './hardware/keembay/index.ts';

@@ -9,6 +9,11 @@ export {
   keembay,
   type NonCoherentBoardOptions,
   noncoherent,
+  raspberrypi3,
+  raspberrypi4,
+  type VideoCoreOptions,
+  type VideoCoreParties,
+  videoCoreOf,
 } from './boards/index.ts';
 export { BootedMachine, boot } from './doors/boot.ts';
 export { connect, FailedCall, type RemoteMachine, type RemoteMemory, type RemoteSys } from './doors/connect/index.ts';

@@ -4,10 +4,20 @@ import { contiguous } from './contiguous.ts';
 import { generic } from './generic.ts';
 import { keembay } from './keembay.ts';
 import { noncoherent } from './noncoherent.ts';
+import { raspberrypi3 } from './raspberrypi3.ts';
+import { raspberrypi4 } from './raspberrypi4.ts';
 
 export type { KeembayBoard, KeembayOptions, KeembayParts } from './keembay.ts';
 export type { NonCoherentBoardOptions } from './noncoherent.ts';
-export { contiguous, generic, keembay, noncoherent };
+export { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from './videocore.ts';
+export { contiguous, generic, keembay, noncoherent, raspberrypi3, raspberrypi4 };
 
 /** Every board that `--board` knows. */
-export const boards: Readonly<Record<string, () => Board>> = { generic, contiguous, noncoherent, keembay: () => keembay() };
+export const boards: Readonly<Record<string, () => Board>> = {
+  generic,
+  contiguous,
+  noncoherent,
+  raspberrypi3,
+  raspberrypi4,
+  keembay: () => keembay(),
+};

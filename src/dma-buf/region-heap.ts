@@ -1,14 +1,11 @@
 import { Errno } from '../abi/index.ts';
 import { PAGE_SIZE } from '../abi/uapi/index.ts';
 import type { System } from '../kernel/index.ts';
-import type { ContiguousRegion } from '../memory/index.ts';
+import { type ContiguousRegion, cmaAlignment } from '../memory/index.ts';
 import type { DmaBuf } from './dma-buf.ts';
 import type { DmaBufOps } from './dma-buf-ops.ts';
 import { addDmaHeap, type DmaHeap } from './dma-heap.ts';
 import { exportHeapBuffer, type HeapBuffer, heapOperations, mapHeapBuffer } from './heap-buffer.ts';
-
-/** CONFIG_CMA_ALIGNMENT: the largest order to whose size allocations are aligned. */
-const CMA_ALIGNMENT = 8;
 
 const operations: DmaBufOps<HeapBuffer> = {
   ...heapOperations,
@@ -30,9 +27,6 @@ const cmaOperations: DmaBufOps<HeapBuffer> = {
     }
   },
 };
-
-/** get_order, as bytes. */
-const blockSize = (length: number) => PAGE_SIZE * 2 ** Math.ceil(Math.log2(length / PAGE_SIZE));
 
 /** The buffers are contiguous pieces of one region, whose name is the heap's. */
 class RegionHeap implements DmaHeap {
@@ -72,7 +66,7 @@ class RegionHeap implements DmaHeap {
  * the default area of a kernel that was given `cma=`, and the node's name in a device tree (`linux,cma`, say).
  */
 export function addCmaHeap(system: System, region: ContiguousRegion): void {
-  addDmaHeap(system, new RegionHeap(system, region, cmaOperations, (length) => Math.min(blockSize(length), PAGE_SIZE << CMA_ALIGNMENT)));
+  addDmaHeap(system, new RegionHeap(system, region, cmaOperations, cmaAlignment));
 }
 
 /** The heap of memory that is reserved for devices, a carveout: its allocator (genalloc) knows pages only, and errors stay what they are. */

@@ -42,6 +42,7 @@ export class Machine {
   readonly ram: PhysicalMemory;
   readonly eviction: Eviction;
   readonly #atShutdown: (() => void)[] = [];
+  readonly #beforeShutdown: (() => void)[] = [];
   #isDown = false;
 
   constructor(board: Board, options: MachineOptions = {}) {
@@ -96,6 +97,11 @@ export class Machine {
     this.#atShutdown.push(run);
   }
 
+  /** Calls a function before shutdown counts what is held: what hardware has under way ends, and with it what drivers hold for it. */
+  beforeShutdown(run: () => void): void {
+    this.#beforeShutdown.push(run);
+  }
+
   /**
    * Switches the machine off and checks that nothing is left.
    *
@@ -106,6 +112,7 @@ export class Machine {
     if (this.#isDown) return;
     this.#isDown = true;
     const { ledger, tasks, scheduler } = this.system;
+    for (const run of this.#beforeShutdown) run();
     this.system.sockets.inFlight.collect();
     const heldByPrograms = ledger.live(['file', 'mapping', 'task']);
     const lines = ledger.list(heldByPrograms);

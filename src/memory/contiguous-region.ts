@@ -11,6 +11,14 @@ export interface RegionDescription {
   readonly size: number;
 }
 
+/** CONFIG_CMA_ALIGNMENT: the largest order to whose size allocations are aligned. */
+const CMA_ALIGNMENT = 8;
+
+/** How the kernel aligns what it takes of a CMA area: to its size, rounded up to a power of two, within limits. @param length in bytes */
+export function cmaAlignment(length: number): number {
+  return Math.min(PAGE_SIZE * 2 ** Math.ceil(Math.log2(length / PAGE_SIZE)), PAGE_SIZE << CMA_ALIGNMENT);
+}
+
 interface Block {
   readonly address: number;
   readonly length: number;

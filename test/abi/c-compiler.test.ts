@@ -26,6 +26,7 @@ import * as swSync from '../../src/abi/uapi/sw-sync.ts';
 import * as syncFile from '../../src/abi/uapi/sync-file.ts';
 import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
+import * as vcSmCma from '../../src/abi/uapi/vc_sm_cma_ioctl.ts';
 import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
 import * as protocol from '../../src/doors/preload/protocol.ts';
@@ -83,6 +84,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [swSync, ['sw-sync.h']],
   [withStructs(drm), ['fcntl.h', 'drm.h']],
   [withStructs(drmMode), ['drm.h']],
+  [vcSmCma, ['linux/broadcom/vc_sm_cma_ioctl.h']],
   [vgemDrm, ['drm.h']],
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],

@@ -1,0 +1,34 @@
+/** The driver's revisions, as far as they differ in what can be observed: section 1 of docs/reference/vc-sm-cma.md. */
+
+export type RevisionName = 'R1' | 'R2' | 'R3' | 'U-a' | 'U-b' | 'U-c';
+
+export interface Revision {
+  readonly name: RevisionName;
+  /** Top two bits of a bus address that the import takes without a word. */
+  readonly aliases: readonly number[];
+  /** Whether there is /dev/vcsm-cma. */
+  readonly hasNode: boolean;
+  /** MEM_ALLOC, and memory that the VPU asks for. */
+  readonly allocates: boolean;
+  /** Whether debugfs has lines of imports for every buffer. */
+  readonly showsImported: boolean;
+  /** What a release of an import did before it was mended: nothing to the attachment, or detach it from the wrong buffer. */
+  readonly wrongDetach: 'none' | 'exported' | undefined;
+  /** Transaction ids were kept in 16 bits once. */
+  readonly hadNarrowIds: boolean;
+}
+
+const BOTH = [0x80000000, 0xc0000000];
+const UNCACHED = [0xc0000000];
+
+const downstream = { hasNode: true, allocates: true, showsImported: false, hadNarrowIds: false };
+const upstream = { allocates: false, showsImported: true, hadNarrowIds: false };
+
+export const REVISIONS: Readonly<Record<RevisionName, Revision>> = {
+  R1: { ...downstream, name: 'R1', aliases: UNCACHED, wrongDetach: 'none', hadNarrowIds: true },
+  R2: { ...downstream, name: 'R2', aliases: BOTH, wrongDetach: 'exported' },
+  R3: { ...downstream, name: 'R3', aliases: BOTH, wrongDetach: undefined },
+  'U-a': { ...upstream, name: 'U-a', hasNode: true, aliases: BOTH, wrongDetach: 'exported' },
+  'U-b': { ...upstream, name: 'U-b', hasNode: false, aliases: UNCACHED, wrongDetach: undefined },
+  'U-c': { ...upstream, name: 'U-c', hasNode: false, aliases: BOTH, wrongDetach: 'exported' },
+};

@@ -1,0 +1,3 @@
+/** What crosses between the CPU and the VideoCore of a Raspberry Pi. */
+export * from './messages.ts';
+export type { Vchiq, VchiqService, VchiqServiceParameters } from './vchiq.ts';

@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import board from '../../examples/vcsm-zero-copy/board.ts';
+import { zeroCopy } from '../../examples/vcsm-zero-copy/zero-copy.ts';
+import { DMA_BUF_IOCTL_SYNC, O_RDWR, VC_SM_CMA_IOCTL_MEM_ALLOC } from '../../src/abi/uapi/index.ts';
+import { type BootedMachine, boot, raspberrypi4 } from '../../src/index.ts';
+import { compile, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
+import { root } from '../support/paths.ts';
+import { runNative } from '../support/run.ts';
+
+const folder = temporaryFolder();
+const build = (source: string, name: string) => compile(join(root, source), join(folder, name), `-I${root}/native-shims/include`);
+
+const SIZE = 8192;
+
+/** The same calls as vcsm-smem.c, and the same lines. */
+function smem({ sys }: BootedMachine): string[] {
+  const said: string[] = [];
+  const answer = (call: () => unknown): string => {
+    try {
+      call();
+      return 'works';
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  said.push(`open /dev/vcsm: ${answer(() => sys.open('/dev/vcsm', O_RDWR))}`);
+  const node = sys.open('/dev/vcsm-cma', O_RDWR);
+  said.push('open /dev/vcsm-cma: works');
+  const allocate = (name: string) => {
+    const given = sys.ioctl(node, VC_SM_CMA_IOCTL_MEM_ALLOC, { size: SIZE, num: 1, name: [...Buffer.from(name)] });
+    const { handle, vc_handle, dma_addr } = given;
+    const numbers = `descriptor +${handle - node}, vc_handle ${vc_handle.toString(16)}, dma_addr ${dma_addr.toString(16)}`;
+    said.push(`alloc '${name}': works, ${numbers}`, 'mmap: works');
+    return { handle, memory: sys.mmap(handle, { length: SIZE }) };
+  };
+  const sync = (fd: number, flags: number) =>
+    said.push(`sync +${fd - node} ${flags}: ${answer(() => sys.ioctl(fd, DMA_BUF_IOCTL_SYNC, { flags }))}`);
+  const first = allocate('smem-test-alloc');
+  const second = allocate('');
+  sync(second.handle, 3);
+  sync(second.handle, 7);
+  sync(first.handle, 3);
+  first.memory.bytes.fill(0, 0, 5000);
+  first.memory.bytes.set(Buffer.from('some text'));
+  sync(first.handle, 7);
+  sync(first.handle, 4);
+  said.push(`text: ${Buffer.from(first.memory.bytes.subarray(0, 9)).toString()}`);
+  sys.munmap(second.memory);
+  said.push(`close +${second.handle - node}: ${answer(() => sys.close(second.handle))}`);
+  said.push(`close node: ${answer(() => sys.close(node))}`);
+  sys.munmap(first.memory);
+  sys.close(first.handle);
+  return said;
+}
+
+const lines = (text: string) => text.trimEnd().split('\n');
+const onBoard = ['--strict', '--board'];
+
+describe('programs that share memory with the VideoCore', () => {
+  testWithCompiler('get from smem -a what it gets in process, and leave nothing behind', async () => {
+    const program = build('test/native/programs/vcsm-smem.c', 'vcsm-smem');
+    const { status, stdout, stderr } = await runNative([program], { options: [...onBoard, 'raspberrypi4'] });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
+    const machine = boot(raspberrypi4());
+    expect(lines(stdout)).toEqual(smem(machine));
+    machine.shutdown();
+  });
+
+  testWithCompiler('may be killed with buffers live: nothing is left', async () => {
+    const program = build('test/native/programs/vcsm-smem.c', 'vcsm-smem-killed');
+    const out = join(folder, 'smem.out');
+    const script = `"$0" forever > "$1" & pid=$!; until grep -q "close node" "$1"; do :; done; kill -9 $pid; tail -n 1 "$1"`;
+    const { status, stdout, stderr } = await runNative(['sh', '-c', script, program, out], { options: [...onBoard, 'raspberrypi4'] });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'close node: works\n', stderr: '' });
+  });
+
+  testWithCompiler('see what the VPU wrote, and close before it is done: the same lines in C and in TypeScript', async () => {
+    const program = build('examples/vcsm-zero-copy/zero-copy.c', 'zero-copy');
+    const { status, stdout, stderr } = await runNative([program], {
+      options: [...onBoard, join(root, 'examples/vcsm-zero-copy/board.ts')],
+    });
+    expect(status).toBe(0);
+    const machine = boot(board());
+    const running = machine.spawn(zeroCopy);
+    await machine.run();
+    expect(lines(stdout)).toEqual(running.result());
+    expect(lines(stdout)).toEqual([
+      'c0000020, 8192 bytes: a frame from the VPU',
+      'closed: 1 buffer, state 2',
+      'c0000021, 8192 bytes: a frame from the VPU',
+      'replaced: 1 buffer, state 2',
+    ]);
+    const told = lines(stderr).map((line) => /\] (\w+)/.exec(line)?.[1]);
+    expect(told).toEqual(['CLIENT_VERSION', 'IMPORT', 'FREE', 'IMPORT', 'RELEASED', 'FREE', 'RELEASED']);
+    machine.shutdown();
+  });
+});
