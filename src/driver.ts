@@ -1,17 +1,7 @@
 /** What drivers, hardware models and boards are written with: `import { ... } from 'ioctopus/driver'`. */
 export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
-export {
-  contiguous,
-  generic,
-  keembay,
-  noncoherent,
-  raspberrypi3,
-  raspberrypi4,
-  type VideoCoreOptions,
-  type VideoCoreParties,
-  videoCoreOf,
-} from './boards/index.ts';
+export * from './boards/index.ts';
 export * from './dma-buf/index.ts';
 export { addVcSmCma, VCSM_DEFECTS, type VcSmCma, type VcSmCmaDescription } from './drivers/vc-sm-cma/index.ts';
 export { addVgem } from './drivers/vgem/index.ts';

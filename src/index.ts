@@ -1,20 +1,6 @@
 /** ioctopus: Linux device nodes without the hardware and without the kernel. */
 export { Errno, type ErrnoName } from './abi/index.ts';
-export {
-  boards,
-  contiguous,
-  generic,
-  type KeembayBoard,
-  type KeembayOptions,
-  keembay,
-  type NonCoherentBoardOptions,
-  noncoherent,
-  raspberrypi3,
-  raspberrypi4,
-  type VideoCoreOptions,
-  type VideoCoreParties,
-  videoCoreOf,
-} from './boards/index.ts';
+export * from './boards/index.ts';
 export { BootedMachine, boot } from './doors/boot.ts';
 export { connect, FailedCall, type RemoteMachine, type RemoteMemory, type RemoteSys } from './doors/connect/index.ts';
 export type {

@@ -1,31 +1,20 @@
 import { DMA_BUF_MAGIC } from '../abi/uapi/index.ts';
-import { type FileSystem, Inode, type System, type Task } from '../kernel/index.ts';
+import { type FileSystem, Inode, MemoryFileSystem, type System, type Task } from '../kernel/index.ts';
 import { addBufinfo } from './bufinfo.ts';
 import type { DmaBuf } from './dma-buf.ts';
 
 /** The buffers of a machine (drivers/dma-buf/dma-buf.c), newest first, and the file system that their inodes belong to. */
-export class DmaBufs implements FileSystem {
+export class DmaBufs extends MemoryFileSystem {
   readonly type = 'dmabuf';
   readonly magic = DMA_BUF_MAGIC;
-  readonly dev = 11;
   /** What WARN_ON_ONCE has told of. */
   vmapHasFailed = false;
-  readonly #system: System;
   /** In the order of export. */
   readonly #live = new Set<DmaBuf<any>>();
-  #lastIno = 0;
 
   constructor(system: System) {
-    this.#system = system;
+    super(system, 11);
     addBufinfo(system, () => this.live);
-  }
-
-  now() {
-    return this.#system.realtime();
-  }
-
-  nextIno(): number {
-    return ++this.#lastIno;
   }
 
   add(dmabuf: DmaBuf<any>): void {

@@ -78,7 +78,7 @@ export class DmaBuf<P = unknown> implements Tracked {
     this.private = info.private;
     this.coherency = info.coherency ?? 'default';
     this.cpuView = cpuViewOf(system, info.memory === undefined ? (info.shows ?? []) : [info.memory]);
-    const inode = new DmaBufInode(all, all.nextIno(), info.size, system.scheduler.current);
+    const inode = new DmaBufInode(all, all.takeIno(), info.size, system.scheduler.current);
     const label = `dma-buf ${inode.ino} (${info.exporterName})`;
     this.polled = new WaitQueue(`the fences of ${label}`);
     this.#ownsResv = info.resv === undefined;
