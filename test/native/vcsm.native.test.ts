@@ -70,7 +70,7 @@ describe('programs that share memory with the VideoCore', () => {
   testWithCompiler('may be killed with buffers live: nothing is left', async () => {
     const program = build('test/native/programs/vcsm-smem.c', 'vcsm-smem-killed');
     const out = join(folder, 'smem.out');
-    const script = `"$0" forever > "$1" & pid=$!; until grep -q "close node" "$1"; do :; done; kill -9 $pid; tail -n 1 "$1"`;
+    const script = `"$0" forever > "$1" & pid=$!; until grep -qs "close node" "$1"; do :; done; kill -9 $pid; tail -n 1 "$1"`;
     const { status, stdout, stderr } = await runNative(['sh', '-c', script, program, out], { options: [...onBoard, 'raspberrypi4'] });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'close node: works\n', stderr: '' });
   });

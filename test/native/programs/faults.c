@@ -27,6 +27,7 @@ struct submit {
 	__s32 error;
 	__u64 duration_ns;
 };
+#define HOUR (3600ull * 1000000000)
 #define SUBMIT _IOW('F', 1, struct submit)
 
 static long told(const char *what, long result)
@@ -67,7 +68,7 @@ int main(int count, char **arguments)
 
 	(void)arguments;
 	if (count > 1) {
-		submit(device, fd, 0, 3600ull * 1000000000);
+		submit(device, fd, 0, HOUR);
 		told("SYNC", ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync));
 		return 0;
 	}
@@ -75,8 +76,9 @@ int main(int count, char **arguments)
 	at = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (told("mmap", at == MAP_FAILED ? -1 : 0) == 0)
 		memset(at, 1, 8192);
-	submit(device, fd, 0, 1000000);
-	submit(device, other, 1, 1000000);
+	/* So long that nothing ends before SYNC waits for it, however slow the host is. */
+	submit(device, fd, 0, HOUR);
+	submit(device, other, 1, HOUR);
 	told("export", ioctl(fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &one));
 	told("export", ioctl(other, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &two));
 	merge.fd2 = two.fd;
@@ -86,8 +88,8 @@ int main(int count, char **arguments)
 	told("import", ioctl(fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import));
 	set = told("epoll_create1", epoll_create1(EPOLL_CLOEXEC));
 	told("epoll_ctl", epoll_ctl(set, EPOLL_CTL_ADD, fd, &event));
-	told("epoll_wait", epoll_wait(set, &event, 1, 50));
 	told("SYNC", ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync));
+	told("epoll_wait", epoll_wait(set, &event, 1, 50));
 	wait.fd = merged;
 	told("poll", poll(&wait, 1, 50));
 	told("dup", dup(merged));
