@@ -92,14 +92,10 @@ export function videoCoreBoard(board: VideoCoreBoard, options: VideoCoreOptions)
 
 /** What the two have told each other arrives, and the firmware's components end. */
 function settle({ videocore, driver, machine: { system } }: VideoCoreParties): void {
-  const { scheduler, clock } = system;
-  const isQuiet = () => videocore.isQuiet && (driver?.isQuiet ?? true) && scheduler.ready === 0;
-  const run = () => {
-    for (scheduler.runReady(); !isQuiet() && clock.runNext(); ) scheduler.runReady();
-  };
-  run();
+  const isQuiet = () => videocore.isQuiet && (driver?.isQuiet ?? true);
+  system.scheduler.settle(isQuiet);
   videocore.stopComponents();
-  run();
+  system.scheduler.settle(isQuiet);
 }
 
 /** The programs have ended, too: what is left after that will never end. */

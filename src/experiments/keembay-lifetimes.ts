@@ -62,14 +62,7 @@ class Trial {
   }
 
   pass(duration_ns: number): void {
-    const { scheduler, clock } = this.machine.system;
-    const end = clock.now() + duration_ns;
-    scheduler.runReady();
-    while (clock.nextAt_ns <= end) {
-      clock.runNext();
-      scheduler.runReady();
-    }
-    clock.runUntil(end);
+    this.machine.system.scheduler.runFor(duration_ns);
   }
 
   /** `64 sent, 36 ENOMEM`. */

@@ -15,8 +15,6 @@ export class Irqs {
   defaultAffinity: readonly number[];
   /** Interrupts that nothing was made for: the line ERR of /proc/interrupts. */
   errors = 0;
-  /** Whether handlers run now. */
-  isHandling = false;
   /** Told of requests as they come and go; what shows them in /proc. */
   onRequest: ((action: IrqAction) => void) | undefined;
   onFree: ((action: IrqAction) => void) | undefined;
@@ -87,13 +85,10 @@ export class Irqs {
   handle(desc: IrqDesc): void {
     const { scheduler } = this.system;
     const before = scheduler.enter(undefined);
-    const wasHandling = this.isHandling;
-    this.isHandling = true;
     try {
       if (desc.flow === undefined) this.errors++;
       else desc.flow(desc);
     } finally {
-      this.isHandling = wasHandling;
       scheduler.enter(before);
     }
   }

@@ -269,6 +269,18 @@ export class Scheduler {
     }
   }
 
+  /** Lets so much time pass, and everything happen that is due then. @param duration_ns virtual nanoseconds */
+  runFor(duration_ns: number): void {
+    const end_ns = this.clock.now() + duration_ns;
+    for (this.runReady(); this.clock.nextAt_ns <= end_ns; this.runReady()) this.clock.runNext();
+    this.clock.runUntil(end_ns);
+  }
+
+  /** Lets happen what will, however long it takes, until nothing is left or `isSettled` between two events. */
+  settle(isSettled: () => boolean = () => false): void {
+    for (this.runReady(); !isSettled() && this.clock.runNext(); ) this.runReady();
+  }
+
   /** Who waits for what, in the order they started. */
   describeWaiting(): string[] {
     return [...this.#alive]

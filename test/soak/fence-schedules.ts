@@ -271,7 +271,7 @@ export function runFenceSchedule({ seed, threads }: Schedule): void {
   system.scheduler.runUntil(() => running === 0, 'the threads');
   if (world.errors.length > 0) throw world.errors[0];
   // What nobody waits for any more still has to be done.
-  while (system.clock.runNext()) system.scheduler.runReady();
+  system.scheduler.settle();
   world.finish();
   machine.shutdown();
 }

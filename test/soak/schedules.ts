@@ -87,11 +87,11 @@ export function runSchedule(seed: number): string {
   const lines: string[] = [];
   const machine = boot(undefined, { seed, trace: (line) => lines.push(line.text) });
   const random = new Random(seed, 7);
-  const { scheduler, clock, tasks } = machine.system;
+  const { scheduler, tasks } = machine.system;
   const wrong: unknown[] = [];
   const programs = 2 + random.below(4);
   for (let i = 0; i < programs; i++) machine.spawn((sys) => life(sys, random, wrong));
-  for (scheduler.runReady(); clock.runNext(); scheduler.runReady());
+  scheduler.settle();
   for (const task of tasks.all()) if (task.comm !== 'main') task.signals.send(SIGKILL);
   scheduler.runReady();
   if (wrong.length > 0) throw wrong[0];

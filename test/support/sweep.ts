@@ -31,8 +31,7 @@ function end(machine: BootedMachine): void {
   const { files, space } = mainTask(machine);
   for (const [fd] of [...(files as FdTable).entries()]) machine.sys.close(fd);
   space?.clear();
-  const { scheduler, clock } = machine.system;
-  for (scheduler.runReady(); clock.runNext(); scheduler.runReady());
+  machine.system.scheduler.settle();
 }
 
 const bootFor = ({ board }: Scenario) => boot(board?.(), { stacks: true });

@@ -190,10 +190,6 @@ export class RelocatableHeap {
     return true;
   }
 
-  setTerminator(handle: number, terminator: Terminator | undefined): void {
-    this.#block(handle).terminator = terminator;
-  }
-
   setLocker(handle: number, locker: Block['locker']): void {
     this.#block(handle).locker = locker;
   }

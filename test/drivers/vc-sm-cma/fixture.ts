@@ -44,10 +44,7 @@ export function heapBuffer({ sys }: Bench, bytes = 2 * PAGE_SIZE, name = 'linux,
 
 /** Runs the machine until nothing is on its way between the two processors. */
 export function settle({ machine: { system }, videocore, driver }: Bench): void {
-  const { scheduler, clock } = system;
-  const isQuiet = () => videocore.isQuiet && (driver?.isQuiet ?? true) && scheduler.ready === 0;
-  for (scheduler.runReady(); !isQuiet() && clock.runNext(); ) scheduler.runReady();
-  scheduler.runReady();
+  system.scheduler.settle(() => videocore.isQuiet && (driver?.isQuiet ?? true));
 }
 
 export function stateText({ sys }: Bench): string {
