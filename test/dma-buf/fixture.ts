@@ -1,3 +1,4 @@
+import { Errno } from '../../src/abi/index.ts';
 import { DMA_HEAP_IOCTL_ALLOC, O_RDWR, PAGE_SIZE, POLLIN, POLLOUT } from '../../src/abi/uapi/index.ts';
 import {
   allocateFenceContexts,
@@ -13,6 +14,8 @@ import {
 import type { Sys } from '../../src/doors/in-process/index.ts';
 import type { BootedMachine } from '../../src/index.ts';
 import type { FdTable, Kernel, System, Task } from '../../src/kernel/index.ts';
+import type { MachineOptions } from '../../src/machine/index.ts';
+import { ArrayMemoryProvider } from '../../src/memory/index.ts';
 import { machineTest } from '../../src/vitest.ts';
 
 export { describe, expect } from 'vitest';
@@ -157,3 +160,16 @@ export function brokenRules(machine: BootedMachine): string[] {
   for (const rule of rules) findings.expect(rule);
   return rules;
 }
+
+/** Memory of which there is none while the host is full. */
+export const limitedBy =
+  (isFull: () => boolean): NonNullable<MachineOptions['memory']> =>
+  (ledger) => {
+    const provider = new ArrayMemoryProvider(ledger);
+    return {
+      allocate(size, name) {
+        if (isFull()) throw new Errno('ENOMEM', 'the host is full');
+        return provider.allocate(size, name);
+      },
+    };
+  };

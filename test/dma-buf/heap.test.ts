@@ -1,11 +1,10 @@
 import fc from 'fast-check';
-import { Errno } from '../../src/abi/index.ts';
 import { DMA_BUF_SET_NAME, DMA_HEAP_IOCTL_ALLOC, O_RDWR, PAGE_SIZE } from '../../src/abi/uapi/index.ts';
 import { addDmaHeap, addSystemHeap, type DmaHeap } from '../../src/dma-buf/index.ts';
 import { type BootedMachine, boot } from '../../src/index.ts';
 import type { MachineOptions } from '../../src/machine/index.ts';
-import { ArrayMemoryProvider, type PageRange, type PhysicalMemory } from '../../src/memory/index.ts';
-import { allocate, bufferAt, describe, expect, test } from './fixture.ts';
+import type { PageRange, PhysicalMemory } from '../../src/memory/index.ts';
+import { allocate, bufferAt, describe, expect, limitedBy, test } from './fixture.ts';
 
 const MIB = 2 ** 20;
 
@@ -132,15 +131,7 @@ describe('RAM', () => {
   test('comes back when there is no memory to show for it', () => {
     let isFull = false;
     const machine = bootSmall(4 * MIB, {
-      memory: (ledger) => {
-        const provider = new ArrayMemoryProvider(ledger);
-        return {
-          allocate(size, name) {
-            if (isFull) throw new Errno('ENOMEM', 'the host is full');
-            return provider.allocate(size, name);
-          },
-        };
-      },
+      memory: limitedBy(() => isFull),
     });
     isFull = true;
     expectUntouched(machine, () => allocate(machine.sys, 300), 'ENOMEM: the host is full');

@@ -1,4 +1,3 @@
-import { Errno } from '../../src/abi/index.ts';
 import {
   DMA_BUF_IOCTL_SYNC,
   DMA_BUF_SET_NAME,
@@ -13,11 +12,11 @@ import {
 } from '../../src/abi/uapi/index.ts';
 import type { Sys } from '../../src/doors/in-process/index.ts';
 import { type BootedMachine, boot, type Leak } from '../../src/index.ts';
-import { ArrayMemoryProvider, type CacheModel, coherentCaches, type PageRange, setCaches } from '../../src/memory/index.ts';
+import { type CacheModel, coherentCaches, type PageRange, setCaches } from '../../src/memory/index.ts';
 import { machineTest } from '../../src/vitest.ts';
 import { ATTACH, addImporter, DETACH, DIRECTIONS, MAP, READ_BYTE, UNMAP, WRITE_BYTE } from '../support/importer.ts';
 import importers from '../support/importer-board.ts';
-import { brokenRules, bufferAt, describe, expect } from './fixture.ts';
+import { brokenRules, bufferAt, describe, expect, limitedBy } from './fixture.ts';
 
 const MIB = 2 ** 20;
 const HEAPS = ['system', 'reserved', 'carveout'] as const;
@@ -140,15 +139,7 @@ describe('the heap of a contiguous area', () => {
   test('gets its memory back when there are no bytes to show for it', () => {
     let isFull = false;
     const machine = boot(importers, {
-      memory: (ledger) => {
-        const provider = new ArrayMemoryProvider(ledger);
-        return {
-          allocate(size, name) {
-            if (isFull) throw new Errno('ENOMEM', 'the host is full');
-            return provider.allocate(size, name);
-          },
-        };
-      },
+      memory: limitedBy(() => isFull),
     });
     isFull = true;
     for (const heap of HEAPS) expect(() => allocate(machine.sys, heap)).toThrow('ENOMEM: the host is full');
