@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import {
+  disableIrq,
   disableIrqNosync,
   enableIrq,
   freeIrq,
+  handleSimpleIrq,
   IRQ_HANDLED,
   IRQ_TYPE_EDGE_BOTH,
   IRQ_WAKE_THREAD,
   IRQF_ONESHOT,
   IRQF_SHARED,
   IRQF_TRIGGER_RISING,
+  IrqDomain,
   requestIrq,
   synchronizeIrq,
 } from '../../src/irq/index.ts';
@@ -193,5 +196,56 @@ test('free_irq waits for the thread', () => {
   expect(done).toBe(false);
   run(freeIrq(all, irq));
   expect(done).toBe(true);
+  machine.shutdown();
+});
+
+test('disable_irq waits for the thread, and nothing comes until it is enabled', () => {
+  const { machine, all, intc, run, pass } = bootIrqs();
+  const irq = intc.irq(1);
+  let done = 0;
+  requestIrq(all, irq, {
+    name: 'slow',
+    flags: IRQF_ONESHOT | IRQF_TRIGGER_RISING,
+    *thread() {
+      yield* sleep(1_000_000);
+      done++;
+      return IRQ_HANDLED;
+    },
+  });
+  intc.line(1).pulse();
+  pass(2000);
+  run(disableIrq(all, irq));
+  expect(done).toBe(1);
+  intc.line(1).pulse();
+  pass(1e7);
+  expect(done).toBe(1);
+  enableIrq(all, irq);
+  pass(1e7);
+  expect(done).toBe(2);
+  run(freeIrq(all, irq));
+  machine.shutdown();
+});
+
+test('an interrupt of software needs no acknowledgement', () => {
+  const { machine, all, run } = bootIrqs();
+  const domain = new IrqDomain(all, {
+    name: 'SOFT',
+    ops: { map: (desc, hwirq) => domain.setChip(desc.irq, hwirq, { name: 'SOFT' }, undefined, handleSimpleIrq) },
+  });
+  const irq = domain.createMapping(4);
+  let handled = 0;
+  const handler = () => {
+    handled++;
+    return IRQ_HANDLED;
+  };
+  requestIrq(all, irq, { name: 'soft', handler });
+  domain.handle(4);
+  disableIrqNosync(all, irq);
+  domain.handle(4);
+  expect(handled).toBe(1);
+  enableIrq(all, irq);
+  machine.system.scheduler.settle();
+  expect(handled, 'what came while it was disabled comes then').toBe(2);
+  run(freeIrq(all, irq));
   machine.shutdown();
 });
