@@ -18,6 +18,7 @@ const LAYERS = [
   'memory',
   'vfs',
   'irq',
+  'ims',
   'dma-buf',
   'drm',
   'usb',

@@ -1,5 +1,14 @@
 /** Interrupts that are messages: what devices keep and write, and what takes it (docs/irq.md). */
-export { compatibilityMessage, handleOf, isInterrupt, type MsiMessage, NO_MESSAGE, remappableMessage, targetOf } from './message.ts';
+export {
+  compatibilityMessage,
+  handleOf,
+  isInterrupt,
+  isSameMessage,
+  type MsiMessage,
+  NO_MESSAGE,
+  remappableMessage,
+  targetOf,
+} from './message.ts';
 export { MessageRouter, type MessageRouterOptions } from './message-router.ts';
 export { MessageTable, type MessageTableOptions, type MessageWord } from './message-table.ts';
 export type { MsiDesc } from './msi-desc.ts';

@@ -6,6 +6,8 @@ import { RemappingUnit } from './remapping-unit.ts';
 import { VectorDomain } from './vector-domain.ts';
 
 export interface MessageRouterOptions {
+  /** Of a router that there is; its own when left out. */
+  readonly vectors?: VectorDomain;
   /** Whether there is a unit that remaps; yes when left out. */
   readonly remapping?: boolean;
   /** Of its table; 65536 when left out. */
@@ -17,11 +19,18 @@ export class MessageRouter {
   readonly irqs: Irqs;
   readonly vectors: VectorDomain;
   readonly remapping: RemappingUnit | undefined;
+  #direct: MessageRouter | undefined;
 
-  constructor(irqs: Irqs, { remapping = true, irtes }: MessageRouterOptions = {}) {
+  constructor(irqs: Irqs, { vectors, remapping = true, irtes }: MessageRouterOptions = {}) {
     this.irqs = irqs;
-    this.vectors = new VectorDomain(irqs);
+    this.vectors = vectors ?? new VectorDomain(irqs);
     this.remapping = remapping ? new RemappingUnit(this.vectors, irtes === undefined ? {} : { size: irtes }) : undefined;
+  }
+
+  /** The way of devices that are not behind the unit: straight to the same vectors. */
+  get withoutRemapping(): MessageRouter {
+    this.#direct ??= this.remapping === undefined ? this : new MessageRouter(this.irqs, { vectors: this.vectors, remapping: false });
+    return this.#direct;
   }
 
   /** The domain above those of devices. */

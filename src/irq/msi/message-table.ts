@@ -14,7 +14,8 @@ interface Slot {
 }
 
 export interface MessageTableOptions {
-  readonly entries: number;
+  /** Without a limit when left out. */
+  readonly entries?: number;
   /** Whether an entry remembers an event that comes while it is masked; yes when left out, as MSI-X must. */
   readonly latches?: boolean;
 }
@@ -25,24 +26,24 @@ export class MessageTable {
   readonly entries: number;
   readonly #router: MessageRouter;
   readonly #requester: number;
-  readonly #latches: boolean;
+  latches: boolean;
   readonly #slots = new Map<number, Slot>();
   /** Events that came while their entry was masked and that nothing remembered. */
   lost = 0;
 
   /** @param requester who the device is: bus, device and function */
-  constructor(router: MessageRouter, requester: number, { entries, latches = true }: MessageTableOptions) {
+  constructor(router: MessageRouter, requester: number, { entries = Number.POSITIVE_INFINITY, latches = true }: MessageTableOptions) {
     this.#router = router;
     this.#requester = requester;
     this.entries = entries;
-    this.#latches = latches;
+    this.latches = latches;
   }
 
   /** The device has something to say: its message goes out, or waits for the mask to go. */
   fire(index: number): void {
     const slot = this.#slot(index);
     if (!slot.isMasked) this.#router.write(this.#requester, slot);
-    else if (this.#latches) slot.isPending = true;
+    else if (this.latches) slot.isPending = true;
     else this.lost++;
   }
 
@@ -62,6 +63,11 @@ export class MessageTable {
   /** What an entry holds. Entries begin masked and empty. */
   entry(index: number): Readonly<Slot> {
     return this.#slot(index);
+  }
+
+  /** The entry is as it was in the beginning. */
+  reset(index: number): void {
+    this.#slots.delete(index);
   }
 
   #slot(index: number): Slot {

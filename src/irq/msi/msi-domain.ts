@@ -90,8 +90,9 @@ function makeChip(name: string, template: MsiTemplate, isDirect: boolean): IrqCh
   const on = (act: (desc: MsiDesc) => void) => (level: IrqData) => act(msiDescOf(level));
   return {
     name,
-    // Without a unit that remaps, the device's message changes, and that is done when none can be on its way.
-    flags: isDirect ? flags | IRQCHIP_MOVE_DEFERRED : flags,
+    // Without a unit that remaps, the device's message changes, and that is done when none can be on its way: while the interrupt is
+    // masked that it has just made. A slow bus cannot be used then.
+    flags: isDirect && busSyncUnlock === undefined ? flags | IRQCHIP_MOVE_DEFERRED : flags,
     ...(mask === undefined ? {} : { mask: on(mask) }),
     ...(unmask === undefined ? {} : { unmask: on(unmask) }),
     ...(shutdown === undefined ? {} : { shutdown: on(shutdown) }),

@@ -1,6 +1,6 @@
 /** arch/x86/kernel/apic/vector.c: the processors' vectors, the root of what messages become. */
 import { Errno } from '../../abi/index.ts';
-import type { ScheduledEvent } from '../../kernel/index.ts';
+import { type Kernel, WaitQueue, wait } from '../../kernel/index.ts';
 import { movePending } from '../affinity.ts';
 import { formatList } from '../cpumask.ts';
 import { IRQ_DOMAIN_FLAG_HIERARCHY, IRQ_DOMAIN_FLAG_MSI_PARENT, IRQ_DOMAIN_NAME_ALLOCATED } from '../flags.ts';
@@ -37,7 +37,10 @@ export class VectorDomain {
   readonly domain: IrqDomain;
   readonly matrix: VectorMatrix;
   /** Interrupts that have been asked for and not yet taken, by {@link keyOf}: the IRRs. A second of its kind is the same one. */
-  readonly #requested = new Map<number, ScheduledEvent>();
+  readonly #requested = new Set<number>();
+  /** Vectors that were given back while something was on its way to them: VECTOR_SHUTDOWN. They stay taken until it has come. */
+  readonly #leaving = new Map<number, Vector>();
+  readonly #arrived = new WaitQueue('interrupts that are on their way');
 
   constructor(irqs: Irqs) {
     this.irqs = irqs;
@@ -67,10 +70,8 @@ export class VectorDomain {
     const key = keyOf(cpu, vector);
     if (this.#requested.has(key)) return;
     const { clock } = this.irqs.system;
-    this.#requested.set(
-      key,
-      clock.schedule(LATENCY_NS, `vector ${vector} of processor ${cpu}`, () => this.#deliver(cpu, vector)),
-    );
+    this.#requested.add(key);
+    clock.schedule(LATENCY_NS, `vector ${vector} of processor ${cpu}`, () => this.#deliver(cpu, vector));
   }
 
   /** Where an interrupt of a level goes; nowhere while it is not active. */
@@ -79,10 +80,26 @@ export class VectorDomain {
   }
 
   #deliver(cpu: number, vector: number): void {
-    this.#requested.delete(keyOf(cpu, vector));
+    const key = keyOf(cpu, vector);
+    this.#requested.delete(key);
+    const leaving = this.#leaving.get(key);
+    if (leaving !== undefined) {
+      this.#leaving.delete(key);
+      this.matrix.release(leaving);
+      return;
+    }
     const desc = this.irqs.get(this.matrix.at(cpu, vector));
     if (desc === undefined) this.irqs.system.log.print('err', `__common_interrupt: ${cpu}.${vector} No irq handler for vector`);
     else this.irqs.handle(desc, cpu);
+    this.#arrived.wake();
+  }
+
+  /** Waits until what an interrupt's device has sent so far has come. */
+  *quiesce(irq: number): Kernel<void> {
+    const level = this.domain.level(irq);
+    const isOnItsWay = (at: Vector | undefined) => at !== undefined && this.#requested.has(keyOf(at.cpu, at.vector));
+    const hasCome = () => !isOnItsWay(dataOf(level).target) && !isOnItsWay(dataOf(level).previous);
+    yield* wait(this.#arrived, hasCome, { mode: 'uninterruptible' });
   }
 
   #assign(level: IrqData): void {
@@ -108,9 +125,11 @@ export class VectorDomain {
     this.matrix.reserved++;
   }
 
-  /** What was on its way comes to nobody, and says so. */
+  /** What is on its way comes to nobody, and to nobody who gets the vector next. */
   #release(vector: Vector): void {
-    this.matrix.release(vector);
+    const key = keyOf(vector.cpu, vector.vector);
+    if (this.#requested.has(key)) this.#leaving.set(key, vector);
+    else this.matrix.release(vector);
   }
 
   #targetOf(level: IrqData): Vector {

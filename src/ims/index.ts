@@ -1,0 +1,5 @@
+/** Interrupt message stores: vectors for the clients of a device, in groups, at any time (docs/irq.md). */
+export { type ImsClient, ImsGroup, ImsVector } from './group.ts';
+export { Ims, type ImsDescription, STATIC_GROUP } from './ims.ts';
+export { DEFAULT_IMS_SETTINGS, IMS_MAX_NVEC, type ImsSettings } from './settings.ts';
+export { controlWord, IMS_HAZARDS, type ImsEntry, type ImsHazard, type ImsStorage } from './storage.ts';
