@@ -8,6 +8,7 @@ import {
   freeIrq,
   IRQ_HANDLED,
   IRQ_NONE,
+  type IrqDesc,
   type Irqs,
   type MessageRouter,
   MSI_DEFAULT_DOMAIN,
@@ -16,6 +17,7 @@ import {
   type MsiMap,
   type MsiTemplate,
   requestIrq,
+  type Vector,
 } from '../irq/index.ts';
 import { type Kernel, type System, wait } from '../kernel/index.ts';
 import { ArrayStorage } from './array-storage.ts';
@@ -34,6 +36,8 @@ export interface ImsDescription {
   readonly requester: number;
   /** Different for each device of the machine, below 2^21. */
   readonly deviceId: number;
+  /** Where its store is in the device's registers, in bytes. */
+  readonly offset?: number;
   /** What requests of interrupts are named before their place. */
   readonly actionName: string;
   readonly settings?: Partial<ImsSettings>;
@@ -63,6 +67,10 @@ export class Ims {
     this.settings = { ...DEFAULT_IMS_SETTINGS, ...description.settings };
     this.#storage = this.#makeStorage();
     this.#device = this.#makeDevice();
+  }
+
+  get offset(): number {
+    return this.#description.offset ?? 0;
   }
 
   get storage(): ImsStorage {
@@ -168,6 +176,34 @@ export class Ims {
     return undefined;
   }
 
+  /** The numbers of a vector on the levels above the device. */
+  whereabouts({ irq }: ImsVector): { readonly hwirq: number; readonly target: Vector | undefined; readonly irte: number | undefined } {
+    const { vectors, remapping } = this.#description.router;
+    const { data } = this.#description.irqs.get(irq) as IrqDesc;
+    return {
+      hwirq: data.hwirq,
+      target: vectors.target(vectors.domain.level(irq)),
+      irte: this.isRemapped ? remapping?.indexOf(remapping.domain.level(irq)) : undefined,
+    };
+  }
+
+  /**
+   * The device fires an entry several times, for a test.
+   *
+   * @param isRaw whatever its mask and its PASID are
+   */
+  trigger(vector: ImsVector, count: number, { pasid, isRaw }: { readonly pasid: number | undefined; readonly isRaw: boolean }): void {
+    const { message, pasid: owner } = this.#storage.entry(vector.slot);
+    if (!isRaw && owner !== pasid) {
+      this.counts.invalidHandles += count;
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      if (isRaw) this.#route(this.#description.router).write(this.#description.requester, message);
+      else this.fire(vector);
+    }
+  }
+
   /** The device fires an entry. */
   fire(vector: ImsVector): void {
     this.#storage.fire(vector.slot);
@@ -244,6 +280,12 @@ export class Ims {
       vector.eventfd?.put();
       vector.eventfd = undefined;
     }
+  }
+
+  /** Messages that came to no interrupt, and that the unit dropped: of all devices of the machine. */
+  get losses(): { readonly spurious: number; readonly faults: number } {
+    const { vectors, remapping } = this.#description.router;
+    return { spurious: vectors.spurious, faults: [...(remapping?.faults.values() ?? [])].reduce((sum, count) => sum + count, 0) };
   }
 
   /** Waits until the device has read what was written. */

@@ -49,10 +49,7 @@ export function bootIrqs({ cpus = 1, ...controller }: Partial<WiredControllerDes
     intc,
     /** Runs work of the kernel to its end. */
     run<T>(work: Generator<any, T, any>): T {
-      const coroutine = scheduler.spawn('the test', undefined, work);
-      scheduler.runUntil(() => coroutine.state === 'ended', 'the test');
-      if (coroutine.outcome?.ok !== true) throw coroutine.outcome?.error;
-      return coroutine.outcome.value;
+      return scheduler.complete('the test', work);
     },
     /** Lets everything happen that is due within so many nanoseconds. */
     pass: (ns: number) => scheduler.runFor(ns),

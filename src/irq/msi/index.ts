@@ -38,4 +38,4 @@ export {
 } from './platform-msi.ts';
 export { INTERRUPT_FAULTS, type InterruptFault, IRTES, type Irte, irteBits, RemappingUnit } from './remapping-unit.ts';
 export { VectorDomain } from './vector-domain.ts';
-export { VECTORS_PER_CPU, VectorMatrix } from './vector-matrix.ts';
+export { VECTORS_PER_CPU, type Vector, VectorMatrix } from './vector-matrix.ts';

@@ -36,6 +36,8 @@ export class VectorDomain {
   readonly irqs: Irqs;
   readonly domain: IrqDomain;
   readonly matrix: VectorMatrix;
+  /** Messages for vectors that no interrupt has. */
+  spurious = 0;
   /** Interrupts that have been asked for and not yet taken, by {@link keyOf}: the IRRs. A second of its kind is the same one. */
   readonly #requested = new Set<number>();
   /** Vectors that were given back while something was on its way to them: VECTOR_SHUTDOWN. They stay taken until it has come. */
@@ -89,8 +91,10 @@ export class VectorDomain {
       return;
     }
     const desc = this.irqs.get(this.matrix.at(cpu, vector));
-    if (desc === undefined) this.irqs.system.log.print('err', `__common_interrupt: ${cpu}.${vector} No irq handler for vector`);
-    else this.irqs.handle(desc, cpu);
+    if (desc === undefined) {
+      this.spurious++;
+      this.irqs.system.log.print('err', `__common_interrupt: ${cpu}.${vector} No irq handler for vector`);
+    } else this.irqs.handle(desc, cpu);
     this.#arrived.wake();
   }
 
