@@ -21,6 +21,7 @@ import { ringRows } from './ring-rows.ts';
 import { type Row, verdictOf } from './row.ts';
 import { scaleRows } from './scale-rows.ts';
 import { umockdevRows } from './umockdev-rows.ts';
+import { vectorRows } from './vector-rows.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
@@ -40,6 +41,7 @@ const settings: Settings = {
 async function* allRows(): AsyncGenerator<Row> {
   yield* inProcessRows();
   yield* scaleRows();
+  yield* vectorRows();
   for (const rows of [nativeRows, mountRows, ringRows, umockdevRows, growthRows]) yield* rows(settings);
 }
 

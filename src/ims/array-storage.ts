@@ -25,7 +25,7 @@ export class ArrayStorage implements ImsStorage {
   /** Entries of which one word has arrived and another not. */
   readonly #halfWritten = new Set<number>();
   readonly settled = new WaitQueue('writes to arrive');
-  readonly #counts = { stale: 0, torn: 0 };
+  readonly #counts = { writes: 0, stale: 0, torn: 0 };
   underWay = 0;
 
   constructor(description: ArrayStorageDescription) {
@@ -59,6 +59,7 @@ export class ArrayStorage implements ImsStorage {
   }
 
   write(slot: number, message: MsiMessage): void {
+    this.#counts.writes++;
     if (!this.#description.hazards.has('torn')) {
       writeEntry(this.#table, slot, message);
       return;

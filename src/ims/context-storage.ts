@@ -32,6 +32,7 @@ export class ContextStorage implements ImsStorage {
   readonly #cached: MessageTable;
   readonly settled = new WaitQueue('contexts to be read');
   readonly #random: Random;
+  #writes = 0;
   #stale = 0;
   underWay = 0;
 
@@ -43,7 +44,7 @@ export class ContextStorage implements ImsStorage {
   }
 
   get counts(): ImsStorageCounts {
-    return { lost: this.#cached.lost, stale: this.#stale, torn: 0 };
+    return { writes: this.#writes, lost: this.#cached.lost, stale: this.#stale, torn: 0 };
   }
 
   open(slot: number, pasid: number | undefined): void {
@@ -68,6 +69,7 @@ export class ContextStorage implements ImsStorage {
   }
 
   write(slot: number, message: MsiMessage): void {
+    this.#writes++;
     this.#shadow(slot).message = message;
   }
 

@@ -23,6 +23,8 @@ export interface ImsEntry {
 
 /** What happened in a storage, counted. */
 export interface ImsStorageCounts {
+  /** Messages that the driver wrote. */
+  writes: number;
   /** Events that came while their entry was masked and that nothing remembered. */
   lost: number;
   /** Events that went out with a message that is no longer, or not yet, what the driver wrote. */

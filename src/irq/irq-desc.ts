@@ -42,8 +42,8 @@ export class IrqDesc {
   threadsActive = 0;
   /** Woken when no thread is active any more, and when no handler runs. */
   readonly idle: WaitQueue;
-  /** By processor. */
-  readonly counts: number[];
+  /** By processor; most never come, and have none. */
+  #counts: number[] | undefined;
   /** Which processors may get it, in order. */
   affinity: readonly number[];
   /** As debugfs shows it. */
@@ -65,8 +65,17 @@ export class IrqDesc {
     this.irq = irq;
     this.data = { irq, hwirq: 0, chip: undefined, domain: undefined, chipData: undefined, parent: undefined };
     this.idle = new WaitQueue(`interrupt ${irq} to be idle`);
-    this.counts = Array.from({ length: irqs.cpus }, () => 0);
     this.affinity = irqs.defaultAffinity;
+  }
+
+  get counts(): readonly number[] {
+    return this.#counts ?? this.irqs.noCounts;
+  }
+
+  /** It came to that processor. */
+  count(cpu: number): void {
+    this.#counts ??= [...this.irqs.noCounts];
+    this.#counts[cpu] = (this.#counts[cpu] as number) + 1;
   }
 
   get isLevel(): boolean {

@@ -8,6 +8,8 @@ import type { IrqDomain } from './irq-domain.ts';
 export class Irqs {
   readonly system: System;
   readonly cpus: number;
+  /** Of an interrupt that never came. */
+  readonly noCounts: readonly number[];
   /** For interrupts that are made from now on: which processors may get them. */
   defaultAffinity: readonly number[];
   /** Interrupts that nothing was made for: the line ERR of /proc/interrupts. */
@@ -29,6 +31,7 @@ export class Irqs {
   constructor(system: System) {
     this.system = system;
     this.cpus = system.cpus;
+    this.noCounts = Array.from({ length: this.cpus }, () => 0);
     this.defaultAffinity = this.online;
   }
 
@@ -123,8 +126,7 @@ export class Irqs {
   }
 
   count(desc: IrqDesc): void {
-    const cpu = this.cpu ?? desc.effectiveCpu;
-    desc.counts[cpu] = (desc.counts[cpu] as number) + 1;
+    desc.count(this.cpu ?? desc.effectiveCpu);
   }
 
   /** irq_domain_activate_irq: from the processor's level to the device's. @throws Errno what a level says; none is active then */

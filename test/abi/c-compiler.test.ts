@@ -15,6 +15,7 @@ import * as file from '../../src/abi/uapi/file.ts';
 import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
 import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
+import * as ims from '../../src/abi/uapi/ioctopus-ims.ts';
 import * as keembayIpc from '../../src/abi/uapi/ioctopus-keembay-ipc.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
 import * as memfd from '../../src/abi/uapi/memfd.ts';
@@ -30,6 +31,7 @@ import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
 import * as usbCh9 from '../../src/abi/uapi/usb-ch9.ts';
 import * as vcSmCma from '../../src/abi/uapi/vc_sm_cma_ioctl.ts';
+import * as vfio from '../../src/abi/uapi/vfio.ts';
 import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
 import * as protocol from '../../src/doors/preload/protocol.ts';
@@ -95,6 +97,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
   [dmaTest, ['ioctopus/dma-test.h']],
+  [ims, ['ioctopus/ims.h']],
   [keembayIpc, ['ioctopus/keembay-ipc.h']],
   [limits, ['linux/limits.h']],
   [memfd, ['linux/memfd.h']],
@@ -104,6 +107,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [stat, ['sys/stat.h', 'linux/magic.h']],
   [udmabuf, ['linux/udmabuf.h']],
   [usbCh9, ['linux/usb/ch9.h']],
+  [vfio, ['linux/vfio.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
   [file, ['sys/file.h']],

@@ -28,7 +28,9 @@ export class MessageTable {
   readonly #requester: number;
   latches: boolean;
   readonly #slots = new Map<number, Slot>();
-  /** Events that came while their entry was masked and that nothing remembered. */
+  /** Whether the device may send at all: MSI-X as a whole. */
+  isEnabled = true;
+  /** Events that came while their entry was masked, or all were off, and that nothing remembered. */
   lost = 0;
 
   /** @param requester who the device is: bus, device and function */
@@ -42,7 +44,8 @@ export class MessageTable {
   /** The device has something to say: its message goes out, or waits for the mask to go. */
   fire(index: number): void {
     const slot = this.#slot(index);
-    if (!slot.isMasked) this.#router.write(this.#requester, slot);
+    if (!this.isEnabled) this.lost++;
+    else if (!slot.isMasked) this.#router.write(this.#requester, slot);
     else if (this.latches) slot.isPending = true;
     else this.lost++;
   }
