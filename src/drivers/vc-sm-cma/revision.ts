@@ -16,18 +16,24 @@ export interface Revision {
   readonly wrongDetach: 'none' | 'exported' | undefined;
   /** Transaction ids were kept in 16 bits once. */
   readonly hadNarrowIds: boolean;
+  /** Flags were signed fields of one bit once. */
+  readonly hadSignedFlags: boolean;
+  /** MEM_CLEAN_INVALID2, on a kernel for 32-bit Arm. */
+  readonly maintainsCaches: boolean;
 }
 
 const BOTH = [0x80000000, 0xc0000000];
 const UNCACHED = [0xc0000000];
 
+const early = { hadSignedFlags: true, maintainsCaches: true };
+const late = { hadSignedFlags: false, maintainsCaches: false };
 const downstream = { hasNode: true, allocates: true, showsImported: false, hadNarrowIds: false };
-const upstream = { allocates: false, showsImported: true, hadNarrowIds: false };
+const upstream = { ...late, allocates: false, showsImported: true, hadNarrowIds: false };
 
 export const REVISIONS: Readonly<Record<RevisionName, Revision>> = {
-  R1: { ...downstream, name: 'R1', aliases: UNCACHED, wrongDetach: 'none', hadNarrowIds: true },
-  R2: { ...downstream, name: 'R2', aliases: BOTH, wrongDetach: 'exported' },
-  R3: { ...downstream, name: 'R3', aliases: BOTH, wrongDetach: undefined },
+  R1: { ...downstream, ...early, name: 'R1', aliases: UNCACHED, wrongDetach: 'none', hadNarrowIds: true },
+  R2: { ...downstream, ...early, name: 'R2', aliases: BOTH, wrongDetach: 'exported' },
+  R3: { ...downstream, ...late, name: 'R3', aliases: BOTH, wrongDetach: undefined },
   'U-a': { ...upstream, name: 'U-a', hasNode: true, aliases: BOTH, wrongDetach: 'exported' },
   'U-b': { ...upstream, name: 'U-b', hasNode: false, aliases: UNCACHED, wrongDetach: undefined },
   'U-c': { ...upstream, name: 'U-c', hasNode: false, aliases: BOTH, wrongDetach: 'exported' },

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { PAGE_SIZE, SA_RESTART, SIGKILL, SIGUSR1, VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF } from '../../../src/abi/uapi/index.ts';
 import { type DmaBuf, liveDmaBufs } from '../../../src/dma-buf/index.ts';
+import type { LocalHandle } from '../../../src/drivers/vc-sm-cma/index.ts';
 import { encodeBody, vc_sm_released } from '../../../src/ports/videocore/index.ts';
 import { bufferAt, run } from '../../dma-buf/fixture.ts';
 import { alloc, type Bench, bench, bytesOf, codeOf, errors, heapBuffer, importFd, listed, openNode, settle, vpuLog } from './fixture.ts';
@@ -285,7 +286,7 @@ describe('the transport', () => {
     const source = heapBuffer(on);
     const { system } = on.machine;
     const driver = on.driver as NonNullable<typeof on.driver>;
-    const second: DmaBuf<any>[] = [];
+    const second: LocalHandle[] = [];
     for (let i = 0; i < 40; i++)
       system.scheduler.spawn(`import ${i}`, undefined, driver.importDmaBuf(bufferAt(on.machine, source)), (outcome) => {
         if (outcome.ok) second.push(outcome.value);

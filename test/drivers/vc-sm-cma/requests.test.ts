@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { iocNr } from '../../../src/abi/index.ts';
 import {
   DMA_BUF_IOCTL_SYNC,
+  DMA_BUF_SYNC_END,
+  DMA_BUF_SYNC_RW,
+  DMA_BUF_SYNC_START,
   O_RDWR,
   PAGE_SIZE,
   VC_SM_CMA_IOCTL_MEM_ALLOC,
@@ -95,7 +98,9 @@ describe('the node', () => {
     expect(errors(on)).toEqual([]);
     on.sys.close(source);
     const mapping = on.sys.mmap(answer.handle, { length: 2 * PAGE_SIZE });
+    on.sys.ioctl(answer.handle, DMA_BUF_IOCTL_SYNC, { flags: DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW });
     on.videocore.write(answer.vc_handle, 0, Uint8Array.of(77));
+    on.sys.ioctl(answer.handle, DMA_BUF_IOCTL_SYNC, { flags: DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW });
     expect(mapping.bytes[0]).toBe(77);
     on.sys.munmap(mapping);
     on.sys.close(answer.handle);
