@@ -68,7 +68,8 @@ export class Transport {
 
   /** Nothing is to be sent or taken. */
   get isQuiet(): boolean {
-    return this.isDead || (this.#commands.length === 0 && !this.#options.service.hasMessage);
+    const { service } = this.#options;
+    return this.isDead || (this.#commands.length === 0 && !service.hasMessage && service.isClosed === this.#closedSeen);
   }
 
   /** Commands that have gone out and are not answered. */
