@@ -93,6 +93,22 @@ describe('programs that share memory with the VideoCore', () => {
       machine.shutdown();
     });
 
+  testWithCompiler('maintain the caches of their mappings by address, where the driver can', async () => {
+    const program = build('test/native/programs/vcsm-caches.c', 'vcsm-caches');
+    const { status, stdout, stderr } = await runNative([program], { options: [...onBoard, join(root, 'test/native/boards/vcsm-arm.ts')] });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: 'ioctopus: [cache_op_to_func]: Invalid cache_op: 0x00000007\n' });
+    expect(lines(stdout).filter((line) => /^(text|mode)/.test(line))).toEqual([
+      'text +1: ',
+      'mode 2: works',
+      'text +1: ',
+      'mode 1: works',
+      'text +1: by the VPU',
+      'mode 3: works',
+      'mode 3: EFAULT',
+      'mode 7: EINVAL',
+    ]);
+  });
+
   testWithCompiler('see what the VPU wrote, and close before it is done: the same lines in C and in TypeScript', async () => {
     const program = build('examples/vcsm-zero-copy/zero-copy.c', 'zero-copy');
     const { status, stdout, stderr } = await runNative([program], {
