@@ -46,6 +46,10 @@ export class IrqDesc {
   readonly counts: number[];
   /** Which processors may get it, in order. */
   affinity: readonly number[];
+  /** As debugfs shows it. */
+  deviceName: string | undefined;
+  /** Which ones shall once it can move: IRQD_SETAFFINITY_PENDING. */
+  pendingAffinity: readonly number[] | undefined;
   /** Which one does. */
   effectiveCpu = 0;
   /** Unhandled interrupts of this window of so many, and when the last came: kernel/irq/spurious.c. */
@@ -85,6 +89,17 @@ export class IrqDesc {
     // First, because the line may interrupt at once.
     this.isMasked = false;
     this.data.chip?.unmask?.(this.data);
+  }
+
+  /** Work on it that a chip behind a slow bus gathers: the device learns of it at the end. */
+  onBus(work: () => void): void {
+    const { chip } = this.data;
+    chip?.busLock?.(this.data);
+    try {
+      work();
+    } finally {
+      chip?.busSyncUnlock?.(this.data);
+    }
   }
 
   /** irq_enable. */

@@ -88,13 +88,13 @@ export class ProcIrq {
       );
     write(
       'smp_affinity',
-      () => `${formatMask(desc.affinity, cpus)}\n`,
+      () => `${formatMask(desc.pendingAffinity ?? desc.affinity, cpus)}\n`,
       (text) => setAffinityByUser(desc, parseMask(text, cpus)),
     );
     read('affinity_hint', () => `${formatMask([], cpus)}\n`);
     write(
       'smp_affinity_list',
-      () => `${formatList(desc.affinity)}\n`,
+      () => `${formatList(desc.pendingAffinity ?? desc.affinity)}\n`,
       (text) => setAffinityByUser(desc, parseList(text, cpus)),
     );
     read('node', () => '0\n');
