@@ -30,7 +30,7 @@ export class Lifetimes {
     this.#revision = revision;
     this.#design = design;
     this.#pointers = pointers;
-    this.ids = new KernelIds(system);
+    this.ids = new KernelIds(system, revision.idsArePointers);
   }
 
   /** A new buffer is in the list from now on. */

@@ -9,7 +9,8 @@ import {
   type VchiqService,
   vc_sm_version,
 } from '../../ports/videocore/index.ts';
-import { BLOCKS, CommandBlock } from './command-block.ts';
+import type { CommandBlock } from './command-block.ts';
+import { CommandPool } from './command-pool.ts';
 import { VCSM_DEFECTS } from './defects.ts';
 
 const TRANS_ID_MASK = 0x7fffffff;
@@ -42,8 +43,7 @@ export class Transport {
   /** Of the last command, as `int_trans_id`. */
   lastTransId = 0;
   readonly #options: TransportOptions;
-  readonly #free: CommandBlock[] = Array.from({ length: BLOCKS }, () => new CommandBlock(false));
-  readonly #freed = new WaitQueue('a free command block');
+  readonly #pool: CommandPool;
   #commands: CommandBlock[] = [];
   readonly #sent = new Set<CommandBlock>();
   /** Those of waits that a signal ended, when the answer came all the same: the thread takes them back. */
@@ -57,6 +57,7 @@ export class Transport {
   /** Starts the thread. */
   constructor(options: TransportOptions) {
     this.#options = options;
+    this.#pool = new CommandPool(options.system);
     this.lastTransId = options.commandsBefore;
     options.system.scheduler.spawn('SMIO', undefined, this.#run());
   }
@@ -85,12 +86,12 @@ export class Transport {
 
   /** A command without answer, from code that cannot wait for a block: the thread would wait for itself. */
   post<M extends Members>(type: number, layout: Struct<M>, body: EncodableStruct<M>): void {
-    this.#queue(this.#free.pop() ?? new CommandBlock(true), type, layout, body, false);
+    this.#queue(this.#pool.takeNow(), type, layout, body, false);
   }
 
   /** A command without answer. @throws Errno ENOMEM */
   *send<M extends Members>(type: number, layout: Struct<M>, body: EncodableStruct<M>): Kernel<void> {
-    this.#queue(yield* this.#take(), type, layout, body, false);
+    this.#queue(yield* this.#pool.take(), type, layout, body, false);
   }
 
   /**
@@ -108,7 +109,7 @@ export class Transport {
     late: (answer: Uint8Array) => Kernel<void>,
   ): Kernel<Uint8Array> {
     if (this.isOver) throw new Errno('ENXIO', 'the service is closed');
-    const block = yield* this.#take();
+    const block = yield* this.#pool.take();
     this.#queue(block, type, layout, body, true);
     try {
       yield* wait(block.completed, () => block.isComplete);
@@ -119,7 +120,7 @@ export class Transport {
     }
     const { message, hasFailed } = block;
     // With Q15 it may have been complete before it was sent.
-    if (block.isSent) this.#giveBack(block);
+    if (block.isSent) this.#pool.giveBack(block);
     else block.waits = false;
     block.isComplete = false;
     if (hasFailed) throw new Errno('ENXIO', 'the command could not be sent');
@@ -131,7 +132,7 @@ export class Transport {
     const { findings } = this.#options.system;
     if (!block.isSent) {
       this.#commands = this.#commands.filter((other) => other !== block);
-      this.#giveBack(block);
+      this.#pool.giveBack(block);
       if (findings.recreates(VCSM_DEFECTS.Q10)) throw new Errno('ENXIO', 'a signal came before the command was sent');
       return;
     }
@@ -139,31 +140,13 @@ export class Transport {
     if (findings.recreates(VCSM_DEFECTS.Q15)) yield* wait(this.#served, () => this.isQuiet, { mode: 'uninterruptible' });
     if (findings.recreates(VCSM_DEFECTS.Q9)) {
       this.#sent.delete(block);
-      this.#giveBack(block);
+      this.#pool.giveBack(block);
       return;
     }
     block.late = late;
     if (!block.isComplete) return;
     this.#dead.push(block);
     this.#work.wake();
-  }
-
-  /** vc_vchi_cmd_create. A signal ends the wait for the pool, not the command. */
-  *#take(): Kernel<CommandBlock> {
-    try {
-      yield* wait(this.#freed, () => this.#free.length > 0);
-    } catch (error) {
-      if (!isErrno(error, 'ERESTARTSYS')) throw error;
-      this.#options.system.kmalloc('struct sm_cmd_rsp_blk');
-      return new CommandBlock(true);
-    }
-    return this.#free.pop() as CommandBlock;
-  }
-
-  #giveBack(block: CommandBlock): void {
-    if (block.isExtra) return;
-    this.#free.push(block);
-    this.#freed.wakeOne();
   }
 
   #queue<M extends Members>(block: CommandBlock, type: number, layout: Struct<M>, body: EncodableStruct<M>, waits: boolean): void {
@@ -208,7 +191,7 @@ export class Transport {
   /** The answer to a command whose wait was cut short. */
   *#tellLate(block: CommandBlock, answer: Uint8Array): Kernel<void> {
     const { late } = block;
-    this.#giveBack(block);
+    this.#pool.giveBack(block);
     if (late !== undefined) yield* late(answer);
   }
 
@@ -227,7 +210,7 @@ export class Transport {
     if (status === 0 && block.waits) return;
     this.#sent.delete(block);
     if (block.waits) block.complete();
-    else this.#giveBack(block);
+    else this.#pool.giveBack(block);
   }
 
   /** vc_sm_cma_vchi_rx_ack. */

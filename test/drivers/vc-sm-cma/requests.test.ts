@@ -266,6 +266,19 @@ describe('the node', () => {
     on.machine.shutdown();
   });
 
+  test('the prototype tells the VPU addresses where later ones count', () => {
+    const on = bench({ revision: 'P0' });
+    const node = openNode(on);
+    const handles = [alloc(on, node, 1).handle, alloc(on, node, 1).handle];
+    const ids = vpuLog(on).flatMap((line) => /kernel_id (\w+)/.exec(line)?.[1] ?? []);
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect(id).toMatch(/^(?!000000)\w{6}00$/);
+    for (const fd of [...handles, node]) on.sys.close(fd);
+    settle(on);
+    expect([listed(on), on.videocore.handles, errors(on)]).toEqual([[], [], []]);
+    on.machine.shutdown();
+  });
+
   test('revisions for upstream have no allocation, and most no node', () => {
     const on = bench({ revision: 'U-a' });
     const node = on.sys.open('/dev/vcsm-cma', O_RDWR);
