@@ -2,7 +2,12 @@
 import type { Experiment } from './experiment.ts';
 import { ims } from './ims.ts';
 import { keembayLifetimes } from './keembay-lifetimes.ts';
+import { vcsmDesigns } from './vcsm-designs.ts';
 
 export { type Comparison, type Experiment, formatComparison } from './experiment.ts';
 
-export const experiments: Readonly<Record<string, Experiment>> = { [keembayLifetimes.name]: keembayLifetimes, [ims.name]: ims };
+export const experiments: Readonly<Record<string, Experiment>> = {
+  [ims.name]: ims,
+  [keembayLifetimes.name]: keembayLifetimes,
+  [vcsmDesigns.name]: vcsmDesigns,
+};
