@@ -8,6 +8,7 @@ import { raspberrypi3 } from './raspberrypi3.ts';
 import { raspberrypi4 } from './raspberrypi4.ts';
 
 export type { KeembayBoard, KeembayOptions, KeembayParts } from './keembay.ts';
+export { makeFirmwareFile } from './keembay-firmware.ts';
 export type { NonCoherentBoardOptions } from './noncoherent.ts';
 export { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from './videocore.ts';
 export { contiguous, generic, keembay, noncoherent, raspberrypi3, raspberrypi4 };

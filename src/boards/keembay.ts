@@ -1,3 +1,4 @@
+import { Errno } from '../abi/index.ts';
 import { addCmaHeap, addSystemHeap } from '../dma-buf/index.ts';
 import {
   addKeembayIpcNode,
@@ -9,14 +10,17 @@ import {
   type PayloadLifetime,
   Payloads,
 } from '../drivers/keembay-ipc/index.ts';
-import { echo, type FirmwareScript, TimIpcFifo, VpuFirmware } from '../hardware/keembay/index.ts';
-import { irqs, WiredController } from '../irq/index.ts';
+import { KeembayVpu } from '../drivers/keembay-vpu/index.ts';
+import { echo, type FirmwareScript, TimIpcFifo, TrustedApplication, VpuFirmware, VpuWatchdog } from '../hardware/keembay/index.ts';
+import { type Irqs, irqs, WiredController } from '../irq/index.ts';
 import type { Defect, Kernel } from '../kernel/index.ts';
 import type { Board, Machine } from '../machine/index.ts';
-import { DmaDevice } from '../memory/index.ts';
+import { CoherentRegion, DmaDevice } from '../memory/index.ts';
+import { DEFAULT_FIRMWARE, FIRMWARE_AREA, makeFirmwareFile, X509_AREA } from './keembay-firmware.ts';
 
 /** What can be chosen. What is left out is as the driver that was reviewed in 2020 has it. */
-export interface KeembayOptions extends Pick<KeembayIpcDescription, 'design' | 'busyPolicy' | 'txWork_ns' | 'tasklet_ns' | 'makePool'> {
+export interface KeembayOptions
+  extends Pick<KeembayIpcDescription, 'design' | 'busyPolicy' | 'txWork_ns' | 'tasklet_ns' | 'makePool' | 'poolSlots'> {
   /** Defects of the real driver; all of them when left out. */
   readonly defects?: readonly Defect[];
   /** What the firmware does by itself: {@link echo} when left out. */
@@ -26,6 +30,10 @@ export interface KeembayOptions extends Pick<KeembayIpcDescription, 'design' | '
   readonly closeOnRelease?: boolean;
   /** Of each packet region, in bytes; 64 KiB when left out. */
   readonly regionSize?: number;
+  /** Whether the firmware was booted before anybody could ask for it, or waits for that; `started` when left out. */
+  readonly vpu?: 'started' | 'off';
+  /** What request_firmware finds, by name; when left out, one file that is right: `vpu.bin`. */
+  readonly firmwareFiles?: Readonly<Record<string, Uint8Array>>;
   /** What is added to an address of the CPU to get the VPU's; 0 when left out. */
   readonly vpuOffset?: number;
   /** Whether the device tree has the FIFO's registers. */
@@ -38,6 +46,10 @@ export interface KeembayParts {
   readonly firmware: VpuFirmware;
   readonly cpuFifo: TimIpcFifo;
   readonly vpuFifo: TimIpcFifo;
+  readonly vpu: KeembayVpu;
+  readonly trustedApplication: TrustedApplication;
+  /** The MSS's and the NCE's. */
+  readonly watchdogs: { readonly mss: VpuWatchdog; readonly nce: VpuWatchdog };
   /** Takes the driver away, as rmmod. Once. */
   readonly remove: () => Kernel<void>;
 }
@@ -57,13 +69,64 @@ const VPU_FIFO = 0x208200f0;
 /** Inputs of the GIC: SPIs begin at 32. */
 const SPI = 32;
 const CPU_FIFO_INPUT = SPI + 12;
+/** 14.7. */
+const MSS_WATCHDOG_INPUT = SPI + 47;
+const NCE_WATCHDOG_INPUT = SPI + 63;
+/** As boards run it, in hertz. */
+const CLOCKS = {
+  cpu: 1_500_000_000,
+  plls: [
+    [700_000_000, 500_000_000, 350_000_000, 250_000_000],
+    [600_000_000, 400_000_000, 300_000_000, 200_000_000],
+    [533_000_000, 266_500_000, 133_250_000, 66_625_000],
+  ],
+} as const;
 /** Of no real board: firmware that tells of frees would need a line of its own. */
 const FREE_INPUT = SPI + 200;
-/** States of the VPU: 14.1. */
-const READY = 2;
-const ERROR = 3;
 
-function setUp({ system, ram }: Machine, options: KeembayOptions): KeembayParts {
+/** The manager of the VPU, with what it needs. */
+function addVpu(
+  { system, ram }: Machine,
+  { vpu, firmwareFiles, vpuOffset = 0 }: KeembayOptions,
+  { ipc, firmware, gic, irqs: all }: { ipc: KeembayIpc; firmware: VpuFirmware; gic: WiredController; irqs: Irqs },
+) {
+  const trustedApplication = new TrustedApplication(system, firmware);
+  const files = firmwareFiles ?? { [DEFAULT_FIRMWARE]: makeFirmwareFile({ vpuOffset }) };
+  const watchdogs = { mss: new VpuWatchdog(gic.line(MSS_WATCHDOG_INPUT)), nce: new VpuWatchdog(gic.line(NCE_WATCHDOG_INPUT)) };
+  const areas = {
+    firmware: new CoherentRegion(firmware.device, ram.region('vpu-firmware')),
+    x509: new CoherentRegion(firmware.device, ram.region('vpu-x509')),
+  };
+  const manager = new KeembayVpu({
+    system,
+    ipc,
+    monitor: trustedApplication,
+    irqs: all,
+    watchdogs: [
+      { registers: watchdogs.mss, irq: gic.irq(MSS_WATCHDOG_INPUT) },
+      { registers: watchdogs.nce, irq: gic.irq(NCE_WATCHDOG_INPUT) },
+    ],
+    requestFirmware(name) {
+      const file = Object.hasOwn(files, name) ? files[name] : undefined;
+      if (file === undefined) throw new Errno('ENOENT', `there is no firmware ${name}`);
+      return file;
+    },
+    areas,
+    packets: ipc.remote,
+    clocks: CLOCKS,
+    ...(vpu === 'off' ? {} : { startedWith: DEFAULT_FIRMWARE }),
+  });
+  if (vpu === 'off') firmware.crash();
+  function* remove(): Kernel<void> {
+    yield* manager.remove();
+    areas.firmware.release();
+    areas.x509.release();
+  }
+  return { vpu: manager, trustedApplication, watchdogs, removeVpu: remove };
+}
+
+function setUp(machine: Machine, options: KeembayOptions): KeembayParts {
+  const { system, ram } = machine;
   for (const defect of options.defects ?? KEEMBAY_IPC_DEFECTS) system.findings.recreate(defect);
   addSystemHeap(system, ram);
   addCmaHeap(system, ram.region('payload'));
@@ -88,10 +151,11 @@ function setUp({ system, ram }: Machine, options: KeembayOptions): KeembayParts 
   firmware.learnRegions(ipc.local, ipc.remote);
   firmware.script = options.firmware ?? echo;
   firmware.onReset = () => ipc.vpuWasReset();
+  const { removeVpu, ...vpuParts } = addVpu(machine, options, { ipc, firmware, gic, irqs: all });
   const freeNotify = options.freeNotify ?? { by: 'none' };
   if (freeNotify.by === 'irq') firmware.onFree = () => gic.line(FREE_INPUT).pulse();
   const freeNotice = new FreeNotice(system, all, gic.irq(FREE_INPUT), freeNotify);
-  const payloads = new Payloads(device, ipc.local, options.payloadLifetime ?? 'eager');
+  const payloads = new Payloads(device, ipc, options.payloadLifetime ?? 'eager');
   ipc.searched = () => payloads.sweep();
   const removeNode = addKeembayIpcNode({
     ipc,
@@ -99,7 +163,7 @@ function setUp({ system, ram }: Machine, options: KeembayOptions): KeembayParts 
     freeNotice,
     fifoAddresses: { cpu: CPU_FIFO, vpu: VPU_FIFO },
     highWater: () => ({ cpu: cpuFifo.highWater, vpu: vpuFifo.highWater }),
-    vpuState: () => (firmware.isRunning ? READY : ERROR),
+    vpuState: () => vpuParts.vpu.status,
     ...(options.closeOnRelease === undefined ? {} : { closeOnRelease: options.closeOnRelease }),
   });
   let isRemoved = false;
@@ -109,10 +173,11 @@ function setUp({ system, ram }: Machine, options: KeembayOptions): KeembayParts 
     removeNode();
     yield* ipc.remove();
     firmware.crash();
+    yield* removeVpu();
     yield* freeNotice.release();
     yield* payloads.endAll();
   }
-  return { ipc, firmware, cpuFifo, vpuFifo, remove };
+  return { ipc, firmware, cpuFifo, vpuFifo, ...vpuParts, remove };
 }
 
 /** A board with Intel's Keem Bay: Linux on Arm cores, and a VPU to which it talks by /dev/keembay-ipc. */
@@ -127,6 +192,8 @@ export function keembay(options: KeembayOptions = {}): KeembayBoard {
     regions: [
       { name: 'ipc-local', base: LOCAL, size },
       { name: 'ipc-remote', base: LOCAL + Math.max(size, 64 * KIB), size },
+      { name: 'vpu-firmware', ...FIRMWARE_AREA },
+      { name: 'vpu-x509', ...X509_AREA },
       { name: 'payload', base: PAYLOADS, size: 16 * MIB },
     ],
     get parts() {

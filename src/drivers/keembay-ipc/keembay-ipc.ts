@@ -3,10 +3,12 @@ import type { Irqs } from '../../irq/index.ts';
 import { type Kernel, type System, wait } from '../../kernel/index.ts';
 import type { ContiguousRegion, DmaDevice } from '../../memory/index.ts';
 import {
+  type IpcLink,
   KMB_IPC_MAX_CHANNELS,
   KMB_IPC_NODE_LEON_MSS,
   PACKET_FREE,
   PACKET_SIZE,
+  readPacket,
   setStatus,
   statusOf,
   type TimIpcRegisters,
@@ -38,6 +40,8 @@ export interface KeembayIpcDescription {
   readonly txWork_ns?: number;
   /** How long the receive tasklet waits for its turn; 0 when left out. */
   readonly tasklet_ns?: number;
+  /** How many packets of the CPU's region are used; all when left out. */
+  readonly poolSlots?: number;
   /** How packets are found; the scan of the real driver when left out. */
   readonly makePool?: (region: IpcRegion, system: System) => PacketAllocator;
 }
@@ -53,7 +57,7 @@ function timeoutOf(timeout_ms: number): number {
 }
 
 /** The driver and its interface in the kernel: sections 10 and 11 of docs/reference/keembay-ipc.md. */
-export class KeembayIpc {
+export class KeembayIpc implements IpcLink {
   readonly system: System;
   readonly design: IpcDesign;
   readonly local: IpcRegion;
@@ -79,7 +83,7 @@ export class KeembayIpc {
     this.system = system;
     this.design = design;
     if (fifos === undefined && !system.findings.recreates(PROBE_IGNORES_FIFO)) throw new Errno('ENOENT', 'there are no FIFO registers');
-    this.local = new IpcRegion(device, regions.local, 'cpu');
+    this.local = new IpcRegion(device, regions.local, 'cpu', description.poolSlots);
     try {
       this.remote = new IpcRegion(device, regions.remote, 'vpu');
     } catch (error) {
@@ -203,6 +207,16 @@ export class KeembayIpc {
     if (channel.isClosing) throw new Errno('EPIPE', `channel ${channel.id} was closed`);
     if (failure !== undefined) throw failure;
     return channel.takeMessage() as Message;
+  }
+
+  isNamed(vpuAddr: number, length: number): boolean {
+    const bytes = this.local.memory.bytes();
+    for (let slot = 0; slot < this.local.slots; slot++) {
+      if (statusOf(bytes, slot * PACKET_SIZE) === PACKET_FREE) continue;
+      const { dataAddr } = readPacket(bytes, slot * PACKET_SIZE);
+      if (dataAddr >= vpuAddr && dataAddr < vpuAddr + length) return true;
+    }
+    return false;
   }
 
   /** The VPU was reset: whatever packets it held, it will not free. */

@@ -99,7 +99,12 @@ export class VpuFirmware {
     return this.#isRunning;
   }
 
-  /** Where the packets are, as the boot parameters say. */
+  /** Where the VPU sees its own packets. */
+  get packetsAt(): number | undefined {
+    return this.#regions?.vpu.vpuAddr;
+  }
+
+  /** Where the packets are. */
   learnRegions(cpu: SharedRegion, vpu: SharedRegion): void {
     this.#regions = { cpu, vpu };
   }
