@@ -11,7 +11,16 @@ import {
   Payloads,
 } from '../drivers/keembay-ipc/index.ts';
 import { KeembayVpu } from '../drivers/keembay-vpu/index.ts';
-import { echo, type FirmwareScript, TimIpcFifo, TrustedApplication, VpuFirmware, VpuWatchdog } from '../hardware/keembay/index.ts';
+import { addXlnkNode, XLINK_DEFECTS, XlinkCore, XlinkIpc } from '../drivers/xlnk/index.ts';
+import {
+  echo,
+  type FirmwareScript,
+  TimIpcFifo,
+  TrustedApplication,
+  VpuFirmware,
+  VpuWatchdog,
+  XlinkPeer,
+} from '../hardware/keembay/index.ts';
 import { type Irqs, irqs, WiredController } from '../irq/index.ts';
 import type { Defect, Kernel } from '../kernel/index.ts';
 import type { Board, Machine } from '../machine/index.ts';
@@ -36,6 +45,8 @@ export interface KeembayOptions
   readonly firmwareFiles?: Readonly<Record<string, Uint8Array>>;
   /** What is added to an address of the CPU to get the VPU's; 0 when left out. */
   readonly vpuOffset?: number;
+  /** Of each region for payload that /dev/xlnk copies, in bytes; 64 KiB when left out. */
+  readonly xlinkRegionSize?: number;
   /** Whether the device tree has the FIFO's registers. */
   readonly hasFifos?: boolean;
 }
@@ -48,6 +59,7 @@ export interface KeembayParts {
   readonly vpuFifo: TimIpcFifo;
   readonly vpu: KeembayVpu;
   readonly trustedApplication: TrustedApplication;
+  readonly xlink: XlinkCore;
   /** The MSS's and the NCE's. */
   readonly watchdogs: { readonly mss: VpuWatchdog; readonly nce: VpuWatchdog };
   /** Takes the driver away, as rmmod. Once. */
@@ -59,10 +71,14 @@ export interface KeembayBoard extends Board {
   readonly parts: KeembayParts;
 }
 
+/** What the real drivers have. */
+const KEEMBAY_DEFECTS: readonly Defect[] = [...KEEMBAY_IPC_DEFECTS, ...XLINK_DEFECTS];
+
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
 /** 3.3 of docs/reference/keembay-ipc.md. */
 const LOCAL = 0x84000000;
+const XLINK = 0x85300000;
 const PAYLOADS = 0x90000000;
 const CPU_FIFO = 0x203300f0;
 const VPU_FIFO = 0x208200f0;
@@ -125,9 +141,27 @@ function addVpu(
   return { vpu: manager, trustedApplication, watchdogs, removeVpu: remove };
 }
 
+/** /dev/xlnk, above the link and its manager. */
+function addXlink({ system, ram }: Machine, { ipc, vpu, firmware }: { ipc: KeembayIpc; vpu: KeembayVpu; firmware: VpuFirmware }) {
+  const { device } = firmware;
+  const regions = {
+    local: new CoherentRegion(device, ram.region('xlink-local')),
+    remote: new CoherentRegion(device, ram.region('xlink-remote')),
+  };
+  const areaOf = ({ busAddress, size }: CoherentRegion) => ({ vpuAddr: busAddress, size });
+  firmware.xlink = new XlinkPeer(device, areaOf(regions.local), areaOf(regions.remote));
+  const core = new XlinkCore(system, new XlinkIpc({ system, ipc, vpu, regions }), device);
+  const removeNode = addXlnkNode(core);
+  const free = () => {
+    regions.local.release();
+    regions.remote.release();
+  };
+  return { xlink: core, removeNode, free };
+}
+
 function setUp(machine: Machine, options: KeembayOptions): KeembayParts {
   const { system, ram } = machine;
-  for (const defect of options.defects ?? KEEMBAY_IPC_DEFECTS) system.findings.recreate(defect);
+  for (const defect of options.defects ?? KEEMBAY_DEFECTS) system.findings.recreate(defect);
   addSystemHeap(system, ram);
   addCmaHeap(system, ram.region('payload'));
   const all = irqs(system);
@@ -152,6 +186,7 @@ function setUp(machine: Machine, options: KeembayOptions): KeembayParts {
   firmware.script = options.firmware ?? echo;
   firmware.onReset = () => ipc.vpuWasReset();
   const { removeVpu, ...vpuParts } = addVpu(machine, options, { ipc, firmware, gic, irqs: all });
+  const xlink = addXlink(machine, { ipc, vpu: vpuParts.vpu, firmware });
   const freeNotify = options.freeNotify ?? { by: 'none' };
   if (freeNotify.by === 'irq') firmware.onFree = () => gic.line(FREE_INPUT).pulse();
   const freeNotice = new FreeNotice(system, all, gic.irq(FREE_INPUT), freeNotify);
@@ -171,22 +206,25 @@ function setUp(machine: Machine, options: KeembayOptions): KeembayParts {
     if (isRemoved) return;
     isRemoved = true;
     removeNode();
+    xlink.removeNode();
     yield* ipc.remove();
     firmware.crash();
+    xlink.free();
     yield* removeVpu();
     yield* freeNotice.release();
     yield* payloads.endAll();
   }
-  return { ipc, firmware, cpuFifo, vpuFifo, ...vpuParts, remove };
+  return { ipc, firmware, cpuFifo, vpuFifo, ...vpuParts, xlink: xlink.xlink, remove };
 }
 
 /** A board with Intel's Keem Bay: Linux on Arm cores, and a VPU to which it talks by /dev/keembay-ipc. */
 export function keembay(options: KeembayOptions = {}): KeembayBoard {
   const size = options.regionSize ?? 64 * KIB;
+  const xlinkSize = options.xlinkRegionSize ?? 64 * KIB;
   let parts: KeembayParts | undefined;
   return {
     name: 'keembay',
-    description: 'an Intel Keem Bay: /dev/keembay-ipc to the firmware of its VPU, which sends back what it gets',
+    description: 'an Intel Keem Bay: /dev/keembay-ipc and /dev/xlnk to the firmware of its VPU, which sends back what it gets',
     architecture: 'arm64',
     cpus: 4,
     regions: [
@@ -194,6 +232,8 @@ export function keembay(options: KeembayOptions = {}): KeembayBoard {
       { name: 'ipc-remote', base: LOCAL + Math.max(size, 64 * KIB), size },
       { name: 'vpu-firmware', ...FIRMWARE_AREA },
       { name: 'vpu-x509', ...X509_AREA },
+      { name: 'xlink-local', base: XLINK, size: xlinkSize },
+      { name: 'xlink-remote', base: XLINK + Math.max(xlinkSize, 64 * KIB), size: xlinkSize },
       { name: 'payload', base: PAYLOADS, size: 16 * MIB },
     ],
     get parts() {

@@ -26,3 +26,4 @@ export * from './uio.ts';
 export * from './vc_sm_cma_ioctl.ts';
 export * from './vgem-drm.ts';
 export * from './xattr.ts';
+export * from './xlink_uapi.ts';
