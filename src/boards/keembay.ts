@@ -29,7 +29,10 @@ import { DEFAULT_FIRMWARE, FIRMWARE_AREA, makeFirmwareFile, X509_AREA } from './
 
 /** What can be chosen. What is left out is as the driver that was reviewed in 2020 has it. */
 export interface KeembayOptions
-  extends Pick<KeembayIpcDescription, 'design' | 'busyPolicy' | 'txWork_ns' | 'tasklet_ns' | 'makePool' | 'poolSlots'> {
+  extends Pick<
+    KeembayIpcDescription,
+    'design' | 'busyPolicy' | 'txWork_ns' | 'tasklet_ns' | 'mailbox_ns' | 'reorder_ns' | 'makePool' | 'poolSlots'
+  > {
   /** Defects of the real driver; all of them when left out. */
   readonly defects?: readonly Defect[];
   /** What the firmware does by itself: {@link echo} when left out. */

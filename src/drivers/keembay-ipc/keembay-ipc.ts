@@ -14,7 +14,7 @@ import {
   type TimIpcRegisters,
 } from '../../ports/keembay/index.ts';
 import { Channel, ChannelTable, type Message } from './channel.ts';
-import { PROBE_IGNORES_FIFO, RESET_LOSES_SLOTS, SEND_FREED_EARLY, SIZE_TRUNCATED } from './defects.ts';
+import { MAILBOX_KEEPS_POINTER, PROBE_IGNORES_FIFO, RESET_LOSES_SLOTS, SEND_FREED_EARLY, SIZE_TRUNCATED } from './defects.ts';
 import { IpcRegion } from './ipc-region.ts';
 import { type PacketAllocator, ScannedPool } from './packet-pool.ts';
 import { Receiver } from './receive.ts';
@@ -38,6 +38,13 @@ export interface KeembayIpcDescription {
   readonly busyPolicy?: BusyPolicy;
   /** How long the transmit thread works on each message; 0 when left out. */
   readonly txWork_ns?: number;
+  /** How long the mailbox of design B takes to say how a push went; 0 when left out. */
+  readonly mailbox_ns?: number;
+  /**
+   * How long after its packet was given back a message is read, where the processor makes such accesses change places; 0 when left out: the
+   * mapping is uncached, and the bus keeps order.
+   */
+  readonly reorder_ns?: number;
   /** How long the receive tasklet waits for its turn; 0 when left out. */
   readonly tasklet_ns?: number;
   /** How many packets of the CPU's region are used; all when left out. */
@@ -98,6 +105,7 @@ export class KeembayIpc implements IpcLink {
       design,
       busyPolicy: description.busyPolicy ?? (design === 'A' ? 'fail-fast' : 'leak-on-busy'),
       work_ns: description.txWork_ns ?? 0,
+      mailbox_ns: description.mailbox_ns ?? 0,
       region: this.local,
       pool,
       fifo: fifos?.vpu,
@@ -105,10 +113,22 @@ export class KeembayIpc implements IpcLink {
       searched: () => this.searched(),
     });
     if (fifos === undefined) return;
-    const { irqs, irq, tasklet_ns = 0 } = description;
+    const { irqs, irq, tasklet_ns = 0, reorder_ns = 0 } = description;
     const { channels, statistics, remote: region } = this;
     const received = (channel: number) => pool.received?.(channel);
-    this.#receiver = new Receiver({ received, system, irqs, irq, design, tasklet_ns, fifo: fifos.cpu, region, channels, statistics });
+    this.#receiver = new Receiver({
+      received,
+      system,
+      irqs,
+      irq,
+      design,
+      tasklet_ns,
+      reorder_ns,
+      fifo: fifos.cpu,
+      region,
+      channels,
+      statistics,
+    });
   }
 
   get isBound(): boolean {
@@ -171,8 +191,8 @@ export class KeembayIpc implements IpcLink {
         this.statistics.txInterrupted++;
         throw signal;
       }
-      if (this.system.findings.recreates(SEND_FREED_EARLY)) {
-        element.isFreed = true;
+      if (this.system.findings.recreates(element.isInMailbox ? MAILBOX_KEEPS_POINTER : SEND_FREED_EARLY)) {
+        element.freedBy = element.isInMailbox ? 'the mailbox' : 'the transmit thread';
         this.statistics.txInterrupted++;
         throw signal;
       }
@@ -207,6 +227,11 @@ export class KeembayIpc implements IpcLink {
     if (channel.isClosing) throw new Errno('EPIPE', `channel ${channel.id} was closed`);
     if (failure !== undefined) throw failure;
     return channel.takeMessage() as Message;
+  }
+
+  /** A signal comes to the transmit thread; on Linux kernel threads get those that they ask for. */
+  signalTransmitThread(): void {
+    this.#transmitter.signal();
   }
 
   isNamed(vpuAddr: number, length: number): boolean {

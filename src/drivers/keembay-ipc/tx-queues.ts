@@ -10,8 +10,11 @@ export class TxElement {
   readonly size: number;
   readonly done = new WaitQueue('the message to be sent');
   result: 'sent' | ErrnoName | undefined;
-  /** Its sender has gone, and taken its memory along. */
-  isFreed = false;
+  /** Its packet, once it has one. */
+  slot = -1;
+  isInMailbox = false;
+  /** Its sender has gone, and taken its memory along, while this had it. */
+  freedBy: 'the transmit thread' | 'the mailbox' | undefined;
 
   constructor(channel: number, dstNode: number, vpuAddr: number, size: number) {
     this.channel = channel;
