@@ -60,6 +60,8 @@ export interface KeembayParts {
   readonly firmware: VpuFirmware;
   readonly cpuFifo: TimIpcFifo;
   readonly vpuFifo: TimIpcFifo;
+  readonly freeNotice: FreeNotice;
+  readonly payloads: Payloads;
   readonly vpu: KeembayVpu;
   readonly trustedApplication: TrustedApplication;
   readonly xlink: XlinkCore;
@@ -216,8 +218,9 @@ function setUp(machine: Machine, options: KeembayOptions): KeembayParts {
     yield* removeVpu();
     yield* freeNotice.release();
     yield* payloads.endAll();
+    if (ipc.pool.end !== undefined) yield* ipc.pool.end();
   }
-  return { ipc, firmware, cpuFifo, vpuFifo, ...vpuParts, xlink: xlink.xlink, remove };
+  return { ipc, firmware, cpuFifo, vpuFifo, freeNotice, payloads, ...vpuParts, xlink: xlink.xlink, remove };
 }
 
 /** A board with Intel's Keem Bay: Linux on Arm cores, and a VPU to which it talks by /dev/keembay-ipc. */
@@ -246,6 +249,13 @@ export function keembay(options: KeembayOptions = {}): KeembayBoard {
     setUp(machine) {
       const made = setUp(machine, options);
       parts = made;
+      // Schemes that export packets hold files, which nobody may at the end.
+      const { pool } = made.ipc;
+      if (pool.remove !== undefined || pool.end !== undefined)
+        machine.beforeShutdown(() => {
+          machine.system.scheduler.spawn('rmmod keembay-ipc', undefined, made.remove());
+          machine.system.scheduler.runReady();
+        });
       machine.onShutdown(() => machine.system.scheduler.spawn('rmmod keembay-ipc', undefined, made.remove()));
     },
   };

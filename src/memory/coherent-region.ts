@@ -50,6 +50,11 @@ export class CoherentRegion {
     this.busAddress = (this.#mapping.segments[0] as { busAddress: number }).busAddress;
   }
 
+  /** Some of its bytes, for whoever maps them once more. */
+  rangeOf(offset: number, length: number): PageRange {
+    return { memory: this.memory, offset, length, address: this.#address + offset };
+  }
+
   release(): void {
     this.#device.unmapSg(this.#mapping, 'bidirectional');
     this.#reserved.free(this.#address);

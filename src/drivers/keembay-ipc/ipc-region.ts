@@ -1,6 +1,6 @@
 import { Errno } from '../../abi/index.ts';
 import type { MemoryObject } from '../../kernel/index.ts';
-import { CoherentRegion, type ContiguousRegion, type DmaDevice } from '../../memory/index.ts';
+import { CoherentRegion, type ContiguousRegion, type DmaDevice, type PageRange } from '../../memory/index.ts';
 import { PACKET_SIZE, PacketRecord, type SharedRegion } from '../../ports/keembay/index.ts';
 
 /** A reserved region of packets: section 3 of docs/reference/keembay-ipc.md. */
@@ -34,6 +34,11 @@ export class IpcRegion implements SharedRegion {
   vpuAddrOf(slot: number): number {
     if (this.vpuAddr + this.size > 0xffffffff) throw new Errno('EINVAL', 'the region is not below 4 GiB');
     return this.vpuAddr + slot * PACKET_SIZE;
+  }
+
+  /** Some of its bytes, for whoever maps them once more. */
+  rangeOf(offset: number, length: number): PageRange {
+    return this.#coherent.rangeOf(offset, length);
   }
 
   release(): void {

@@ -16,7 +16,7 @@ import {
 import { Channel, ChannelTable, type Message } from './channel.ts';
 import { MAILBOX_KEEPS_POINTER, PROBE_IGNORES_FIFO, RESET_LOSES_SLOTS, SEND_FREED_EARLY, SIZE_TRUNCATED } from './defects.ts';
 import { IpcRegion } from './ipc-region.ts';
-import { type PacketAllocator, ScannedPool } from './packet-pool.ts';
+import { type PacketAllocator, ScannedPool, type ScanStatistics } from './packet-pool.ts';
 import { Receiver } from './receive.ts';
 import { IpcStatistics } from './statistics.ts';
 import { type BusyPolicy, type IpcDesign, Transmitter } from './transmit.ts';
@@ -50,7 +50,7 @@ export interface KeembayIpcDescription {
   /** How many packets of the CPU's region are used; all when left out. */
   readonly poolSlots?: number;
   /** How packets are found; the scan of the real driver when left out. */
-  readonly makePool?: (region: IpcRegion, system: System) => PacketAllocator;
+  readonly makePool?: (region: IpcRegion, device: DmaDevice, statistics: ScanStatistics) => PacketAllocator;
 }
 
 /** What `timeout` of a receive means for ever. */
@@ -75,9 +75,11 @@ export class KeembayIpc implements IpcLink {
   readonly vpuFifo: TimIpcRegisters | undefined;
   /** Does what has waited for packets to be seen free. Called by the transmit thread after each search. */
   searched: () => Kernel<void> = function* () {};
+  readonly pool: PacketAllocator;
   readonly #transmitter: Transmitter;
   readonly #receiver: Receiver | undefined;
   #isBound = true;
+  #isRemoving = false;
 
   /**
    * Probe: 11.1.
@@ -99,7 +101,9 @@ export class KeembayIpc implements IpcLink {
     }
     this.local.memory.bytes().fill(0);
     this.vpuFifo = fifos?.vpu;
-    const pool: PacketAllocator = description.makePool?.(this.local, system) ?? new ScannedPool(this.local, this.statistics.scan);
+    const pool: PacketAllocator =
+      description.makePool?.(this.local, device, this.statistics.scan) ?? new ScannedPool(this.local, this.statistics.scan);
+    this.pool = pool;
     this.#transmitter = new Transmitter({
       system,
       design,
@@ -176,7 +180,7 @@ export class KeembayIpc implements IpcLink {
     if (isTooLarge && !findings.recreates(SIZE_TRUNCATED)) throw new Errno('EINVAL', `${size} bytes do not fit the packet`);
     const channel = this.channels.get(chanId);
     if (isTooLarge) findings.report('keembay-ipc-size-truncated', `${size} bytes were sent as ${BigInt.asUintN(32, size)}`);
-    const element = new TxElement(chanId, nodeId, vpuAddr, Number(BigInt.asUintN(32, size)));
+    const element = new TxElement(chanId, nodeId, vpuAddr, Number(BigInt.asUintN(32, size)), this.system.now());
     yield* channel.inside(() => this.#transmit(element));
   }
 
@@ -265,8 +269,10 @@ export class KeembayIpc implements IpcLink {
     }
   }
 
-  /** Remove: 11.2. The VPU may still hold packets; nothing prevents it. */
+  /** Remove: 11.2; once. The VPU may still hold packets; nothing prevents it. */
   *remove(): Kernel<void> {
+    if (this.#isRemoving) return;
+    this.#isRemoving = true;
     if (this.#receiver !== undefined) yield* this.#receiver.killTasklet();
     for (let id = 0; id < KMB_IPC_MAX_CHANNELS; id++) {
       const channel = this.channels.remove(id);
@@ -275,6 +281,7 @@ export class KeembayIpc implements IpcLink {
     yield* this.#transmitter.stop();
     if (this.#receiver !== undefined) yield* this.#receiver.release();
     this.#isBound = false;
+    if (this.pool.remove !== undefined) yield* this.pool.remove();
     this.local.release();
     this.remote.release();
   }

@@ -67,8 +67,12 @@ export class FilePayloads {
     }
   }
 
-  *#import({ fd, access, offset, length }: ImportRequest, task: Task): Kernel<Imported> {
-    const dmabuf = yield* dmaBufGet(fd, task);
+  *#import(request: ImportRequest, task: Task): Kernel<Imported> {
+    return yield* this.importBuffer(yield* dmaBufGet(request.fd, task), request);
+  }
+
+  /** @param dmabuf with a reference, which this takes @throws Errno EINVAL, EIO, EOVERFLOW */
+  *importBuffer(dmabuf: DmaBuf<any>, { access, offset, length }: Omit<ImportRequest, 'fd'>): Kernel<Imported> {
     try {
       const direction = DIRECTIONS[access];
       if (direction === undefined) throw new Errno('EINVAL', `there is no access ${access}`);

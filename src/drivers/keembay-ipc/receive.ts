@@ -54,6 +54,7 @@ export class Receiver {
   readonly #tasklet: Tasklet;
   /** Whether the line is disabled because the ring is full. */
   #isMasked = false;
+  #maskedAt_ns = 0;
   readonly #devId = {};
   /** Packets that were given back and are still to be read. */
   readonly #late = new Set<ScheduledEvent>();
@@ -63,7 +64,10 @@ export class Receiver {
     this.#description = description;
     const { system, irqs, irq, design, tasklet_ns } = description;
     this.#tasklet = new Tasklet(system, 'the tasklet of keembay-ipc', tasklet_ns, () => this.#drain());
-    const handler = design === 'A' ? () => this.#fillRing() : () => this.#takeOne();
+    const handler = () => {
+      description.statistics.interrupts++;
+      return design === 'A' ? this.#fillRing() : this.#takeOne();
+    };
     requestIrq(irqs, irq, { name: 'keembay-ipc', handler, devId: this.#devId });
   }
 
@@ -98,6 +102,7 @@ export class Receiver {
         disableIrqNosync(irqs, irq);
         this.#isMasked = true;
         statistics.irqMasked++;
+        this.#maskedAt_ns = this.#description.system.now();
         break;
       }
       this.#ring[this.#head] = fifo.read(TIM_IPC_FIFO_ATM);
@@ -114,6 +119,7 @@ export class Receiver {
     this.#tail = head;
     if (!this.#isMasked) return;
     this.#isMasked = false;
+    this.#description.statistics.irqMasked_ns += this.#description.system.now() - this.#maskedAt_ns;
     enableIrq(this.#description.irqs, this.#description.irq);
   }
 

@@ -1,5 +1,5 @@
 import type { ErrnoName } from '../../abi/index.ts';
-import { type Kernel, type System, sleep, WaitQueue, wait } from '../../kernel/index.ts';
+import { finish, type Kernel, type System, sleep, WaitQueue, wait } from '../../kernel/index.ts';
 import {
   KMB_IPC_NODE_ARM_CSS,
   PACKET_SIZE,
@@ -12,8 +12,8 @@ import { BUSY_LEAKS_SLOT } from './defects.ts';
 import type { IpcRegion } from './ipc-region.ts';
 import { Mailbox } from './mailbox.ts';
 import type { PacketAllocator } from './packet-pool.ts';
-import type { IpcStatistics } from './statistics.ts';
-import { type TxElement, TxQueues } from './tx-queues.ts';
+import type { IpcStatistics, QueueStatistics } from './statistics.ts';
+import { queueOf, type TxElement, TxQueues } from './tx-queues.ts';
 
 /** A: the driver owns the FIFO. B: a mailbox controller does, and says later how a push went. Section 0 of docs/reference/keembay-ipc.md. */
 export type IpcDesign = 'A' | 'B';
@@ -108,8 +108,9 @@ export class Transmitter {
   }
 
   *#send(element: TxElement): Kernel<void> {
-    const { pool, region, statistics, searched } = this.#description;
-    const slot = pool.allocate(element.channel);
+    const { system, pool, region, statistics, searched } = this.#description;
+    const slot = yield* finish(pool.allocate(element.channel));
+    statistics.exhaustion.note(element.channel, slot !== undefined, system.now());
     yield* searched();
     if (slot === undefined) {
       statistics.txNoPacket++;
@@ -197,7 +198,8 @@ export class Transmitter {
   }
 
   #complete(element: TxElement, result: 'sent' | ErrnoName): void {
-    const { findings } = this.#description.system;
+    const { system, statistics } = this.#description;
+    const { findings } = system;
     const { freedBy } = element;
     if (freedBy !== undefined) {
       findings.report(
@@ -209,6 +211,11 @@ export class Transmitter {
           'keembay-ipc-sent-though-interrupted',
           `a message on channel ${element.channel} went out, and its send is made again`,
         );
+    }
+    if (result === 'sent') {
+      const queue = statistics.queues[queueOf(element.channel)] as QueueStatistics;
+      queue.sent++;
+      queue.waited_ns += system.now() - element.queuedAt_ns;
     }
     element.result = result;
     element.done.wake();
