@@ -252,7 +252,8 @@ export class KeembayIpc implements IpcLink {
   vpuWasReset(): void {
     const bytes = this.local.memory.bytes();
     const lost: number[] = [];
-    for (let slot = 0; slot < this.local.slots; slot++) if (statusOf(bytes, slot * PACKET_SIZE) !== PACKET_FREE) lost.push(slot);
+    for (let slot = 0; slot < this.local.slots; slot++)
+      if (statusOf(bytes, slot * PACKET_SIZE) !== PACKET_FREE && !this.#transmitter.hasUnsent(slot)) lost.push(slot);
     const { findings } = this.system;
     for (const slot of lost) this.local.record.lost(slot);
     if (findings.recreates(RESET_LOSES_SLOTS)) {

@@ -51,6 +51,8 @@ export class Transmitter {
   #completions = 0;
   /** Of design B. */
   readonly #mailbox: Mailbox | undefined;
+  /** Packets that were taken and are not in the FIFO yet. */
+  readonly #unsent = new Set<number>();
   #isStopping = false;
   #isStopped = false;
 
@@ -77,6 +79,11 @@ export class Transmitter {
   /** @returns false when the thread has it */
   withdraw(element: TxElement): boolean {
     return this.#queues.withdraw(element);
+  }
+
+  /** Whether a packet is still the driver's own, whatever its status says. */
+  hasUnsent(slot: number): boolean {
+    return this.#unsent.has(slot);
   }
 
   /** A signal comes to the thread. */
@@ -125,12 +132,14 @@ export class Transmitter {
       dstNode: element.dstNode,
     });
     element.slot = slot;
+    this.#unsent.add(slot);
     const failure = this.#unreachable();
     if (failure === undefined) yield* this.#deliver(element);
     else this.#giveUp(element, failure);
   }
 
   #giveUp(element: TxElement, why: ErrnoName): void {
+    this.#unsent.delete(element.slot);
     this.#description.pool.release(element.slot);
     this.#complete(element, why);
   }
@@ -175,15 +184,18 @@ export class Transmitter {
       return false;
     }
     region.record.pushed(slot);
+    this.#unsent.delete(slot);
     fifo.write(TIM_IPC_FIFO, region.vpuAddrOf(slot) | PROCESSOR_ID);
     if ((fifo.read(TIM_IPC_FIFO_OF_FLAG0) & (1 << PROCESSOR_ID)) === 0) return true;
     fifo.write(TIM_IPC_FIFO_OF_FLAG0, 1 << PROCESSOR_ID);
     region.record.overflowed(slot, 'cpu');
+    this.#unsent.add(slot);
     return false;
   }
 
   #finish(element: TxElement, wasPushed: boolean): void {
     const { slot } = element;
+    this.#unsent.delete(slot);
     const { system, pool, statistics, busyPolicy } = this.#description;
     if (wasPushed) {
       statistics.txOk++;
