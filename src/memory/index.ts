@@ -10,6 +10,7 @@ export {
   REPORTS,
   type Reports,
 } from './coherency/index.ts';
+export { CoherentRegion } from './coherent-region.ts';
 export { ContiguousRegion, cmaAlignment, type RegionDescription } from './contiguous-region.ts';
 export { type DmaAttributes, DmaDevice, type DmaDeviceTraits, type DmaRange } from './dma-device.ts';
 export { type DmaDirection, deviceReads, deviceWrites } from './dma-direction.ts';

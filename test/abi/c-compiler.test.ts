@@ -34,6 +34,7 @@ import * as vcSmCma from '../../src/abi/uapi/vc_sm_cma_ioctl.ts';
 import * as vfio from '../../src/abi/uapi/vfio.ts';
 import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
+import * as xlink from '../../src/abi/uapi/xlink_uapi.ts';
 import * as protocol from '../../src/doors/preload/protocol.ts';
 import { compile, preprocess, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
 import { root } from '../support/paths.ts';
@@ -110,6 +111,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [vfio, ['linux/vfio.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
+  [xlink, ['misc/xlink_uapi.h']],
   [file, ['sys/file.h']],
   [filter, ['linux/filter.h']],
   [netlink, ['linux/netlink.h']],

@@ -14,11 +14,13 @@ import { Hostility } from '../support/hostility.ts';
 import { longCases, prepareSyncSelftest } from '../support/sync-selftest.ts';
 import { runVideoCoreRounds } from '../support/videocore-rounds.ts';
 import { makeFenceSchedule, runFenceSchedule } from './fence-schedules.ts';
+import { type Outcome, runKeembaySchedule, unsaidWith, wrongWithout } from './keembay-schedules.ts';
 import { runSchedule } from './schedules.ts';
 import { compareDoors } from './scripts.ts';
 
 const SCHEDULES_PER_ROUND = 50;
 const FENCE_SCHEDULES_PER_ROUND = 500;
+const KEEMBAY_SCHEDULES_PER_ROUND = 50;
 const HOSTILE_CALLS_PER_ROUND = 10_000;
 const VIDEOCORE_SHARES_PER_ROUND = 10_000;
 
@@ -47,6 +49,21 @@ function repeatFenceSchedules(round: number): void {
   }
 }
 
+function checkKeembay(outcome: Outcome, wrong: readonly string[]): void {
+  if (wrong.length > 0) throw new Error(`messages to a VPU, ${outcome.context}: ${wrong.join('; ')}`);
+  outcome.machine.shutdown();
+}
+
+function talkToVpus(round: number): void {
+  for (let i = 0; i < KEEMBAY_SCHEDULES_PER_ROUND; i++) {
+    const seed = round * KEEMBAY_SCHEDULES_PER_ROUND + i;
+    const right = runKeembaySchedule(seed, []);
+    checkKeembay(right, wrongWithout(right));
+    const real = runKeembaySchedule(seed);
+    checkKeembay(real, unsaidWith(real));
+  }
+}
+
 program
   .option('--seconds <number>', 'how long', wholeNumber, 60)
   .option('--seed <number>', 'of the first round', wholeNumber, Math.floor(Math.random() * 2 ** 31));
@@ -64,6 +81,7 @@ const soaks = new Map<string, (seed: number) => void | Promise<void>>([
   ['schedules of programs', repeatSchedules],
   ['schedules of fences', repeatFenceSchedules],
   ['memory shared with the VideoCore', (round) => void runVideoCoreRounds(round, VIDEOCORE_SHARES_PER_ROUND)],
+  ['messages to a VPU', talkToVpus],
   ['the sync selftest', async (round) => syncSelftest?.(...longCaseOf(round))],
   ['wrong arguments', async (round) => hostility?.calls(round, HOSTILE_CALLS_PER_ROUND)],
   ['wrong calls on files', async (round) => hostility?.files(round, HOSTILE_CALLS_PER_ROUND)],

@@ -31,3 +31,4 @@ export * from './vc_sm_cma_ioctl.ts';
 export * from './vfio.ts';
 export * from './vgem-drm.ts';
 export * from './xattr.ts';
+export * from './xlink_uapi.ts';
