@@ -90,6 +90,7 @@ export {
   sleep,
   type Wait,
   type Waiter,
+  type WaitMode,
   type WaitOptions,
   WaitQueue,
   type Wake,
