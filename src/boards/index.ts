@@ -12,6 +12,7 @@ export { type DsaOptions, type DsaParts, dsaOf } from './dsa.ts';
 export type { KeembayBoard, KeembayOptions, KeembayParts } from './keembay.ts';
 export { makeFirmwareFile } from './keembay-firmware.ts';
 export type { NonCoherentBoardOptions } from './noncoherent.ts';
+export { type UsbControllers, usbControllersOf } from './usb-controllers.ts';
 export { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from './videocore.ts';
 export { contiguous, dsa, generic, keembay, noncoherent, raspberrypi3, raspberrypi4 };
 
