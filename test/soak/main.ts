@@ -19,7 +19,7 @@ import { compareDoors } from './scripts.ts';
 
 const SCHEDULES_PER_ROUND = 50;
 const FENCE_SCHEDULES_PER_ROUND = 500;
-const KEEMBAY_SCHEDULES_PER_ROUND = 50;
+const KEEMBAY_SCHEDULES_PER_ROUND = 10;
 const HOSTILE_CALLS_PER_ROUND = 10_000;
 
 function wholeNumber(text: string): number {
