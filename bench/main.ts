@@ -21,6 +21,7 @@ import { ringRows } from './ring-rows.ts';
 import { type Row, verdictOf } from './row.ts';
 import { scaleRows } from './scale-rows.ts';
 import { umockdevRows } from './umockdev-rows.ts';
+import { vectorRows } from './vector-rows.ts';
 import { vpuRows } from './vpu-rows.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -41,7 +42,8 @@ const settings: Settings = {
 async function* allRows(): AsyncGenerator<Row> {
   yield* inProcessRows();
   yield* scaleRows();
-  for (const rows of [vpuRows, nativeRows, mountRows, ringRows, umockdevRows, growthRows]) yield* rows(settings);
+  yield* vectorRows();
+  for (const rows of [nativeRows, mountRows, ringRows, umockdevRows, growthRows, vpuRows]) yield* rows(settings);
 }
 
 execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', process.stderr.fd, process.stderr.fd] });

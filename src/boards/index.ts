@@ -1,17 +1,20 @@
 /** Machines to boot, by name. */
 import type { Board } from '../machine/index.ts';
 import { contiguous } from './contiguous.ts';
+import { dsa } from './dsa.ts';
 import { generic } from './generic.ts';
 import { keembay } from './keembay.ts';
 import { noncoherent } from './noncoherent.ts';
 import { raspberrypi3 } from './raspberrypi3.ts';
 import { raspberrypi4 } from './raspberrypi4.ts';
 
+export { type DsaOptions, type DsaParts, dsaOf } from './dsa.ts';
 export type { KeembayBoard, KeembayOptions, KeembayParts } from './keembay.ts';
 export { makeFirmwareFile } from './keembay-firmware.ts';
 export type { NonCoherentBoardOptions } from './noncoherent.ts';
+export { type UsbControllers, usbControllersOf } from './usb-controllers.ts';
 export { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from './videocore.ts';
-export { contiguous, generic, keembay, noncoherent, raspberrypi3, raspberrypi4 };
+export { contiguous, dsa, generic, keembay, noncoherent, raspberrypi3, raspberrypi4 };
 
 /** Every board that `--board` knows. */
 export const boards: Readonly<Record<string, () => Board>> = {
@@ -21,4 +24,5 @@ export const boards: Readonly<Record<string, () => Board>> = {
   raspberrypi3,
   raspberrypi4,
   keembay: () => keembay(),
+  dsa: () => dsa(),
 };

@@ -43,8 +43,6 @@ export class Device implements UeventSource {
   readonly #model: DeviceModel;
   readonly #description: DeviceDescription;
   readonly #place: SysfsDirectory;
-  /** What a bus or its driver keeps with it: dev_set_drvdata. */
-  driverData: unknown;
 
   /** device_add up to the event. @throws Errno EEXIST when the name is taken */
   constructor(model: DeviceModel, description: DeviceDescription) {

@@ -1,6 +1,6 @@
 /** Bytes and addresses: memory objects, the RAM that gives them physical addresses, and how devices reach them. */
 export { ArrayMemoryProvider } from './array-memory.ts';
-export { type CacheModel, cachesOf, coherentCaches, setCaches } from './cache-model.ts';
+export { type CacheMaintenance, type CacheModel, cachesOf, coherentCaches, setCaches } from './cache-model.ts';
 export {
   EVICTIONS,
   type Eviction,

@@ -12,6 +12,7 @@ import { crowd } from '../support/crowd.ts';
 import { hasFuse } from '../support/fuse.ts';
 import { Hostility } from '../support/hostility.ts';
 import { longCases, prepareSyncSelftest } from '../support/sync-selftest.ts';
+import { runVideoCoreRounds } from '../support/videocore-rounds.ts';
 import { makeFenceSchedule, runFenceSchedule } from './fence-schedules.ts';
 import { type Outcome, runKeembaySchedule, unsaidWith, wrongWithout } from './keembay-schedules.ts';
 import { runSchedule } from './schedules.ts';
@@ -21,6 +22,7 @@ const SCHEDULES_PER_ROUND = 50;
 const FENCE_SCHEDULES_PER_ROUND = 500;
 const KEEMBAY_SCHEDULES_PER_ROUND = 10;
 const HOSTILE_CALLS_PER_ROUND = 10_000;
+const VIDEOCORE_SHARES_PER_ROUND = 10_000;
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -78,6 +80,7 @@ const soaks = new Map<string, (seed: number) => void | Promise<void>>([
   ['the same scripts through both doors', compareDoors(folder)],
   ['schedules of programs', repeatSchedules],
   ['schedules of fences', repeatFenceSchedules],
+  ['memory shared with the VideoCore', (round) => void runVideoCoreRounds(round, VIDEOCORE_SHARES_PER_ROUND)],
   ['messages to a VPU', talkToVpus],
   ['the sync selftest', async (round) => syncSelftest?.(...longCaseOf(round))],
   ['wrong arguments', async (round) => hostility?.calls(round, HOSTILE_CALLS_PER_ROUND)],
