@@ -16,6 +16,7 @@ export * from './mman.ts';
 export * from './mount.ts';
 export * from './netlink.ts';
 export * from './poll.ts';
+export * from './rpmsg.ts';
 export * from './signal.ts';
 export * from './socket.ts';
 export * from './stat.ts';
