@@ -19,6 +19,7 @@ import * as memfd from '../../src/abi/uapi/memfd.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
 import * as netlink from '../../src/abi/uapi/netlink.ts';
 import * as poll from '../../src/abi/uapi/poll.ts';
+import * as rpmsg from '../../src/abi/uapi/rpmsg.ts';
 import * as signal from '../../src/abi/uapi/signal.ts';
 import * as socket from '../../src/abi/uapi/socket.ts';
 import * as stat from '../../src/abi/uapi/stat.ts';
@@ -28,6 +29,8 @@ import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
 import * as vcSmCma from '../../src/abi/uapi/vc_sm_cma_ioctl.ts';
 import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
+import * as virtioIds from '../../src/abi/uapi/virtio_ids.ts';
+import * as virtioRing from '../../src/abi/uapi/virtio_ring.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
 import * as protocol from '../../src/doors/preload/protocol.ts';
 import { compile, preprocess, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
@@ -95,10 +98,13 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [memfd, ['linux/memfd.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
   [poll, ['poll.h']],
+  [rpmsg, ['linux/rpmsg.h']],
   [signal, ['signal.h']],
   [stat, ['sys/stat.h', 'linux/magic.h']],
   [udmabuf, ['linux/udmabuf.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
+  [virtioIds, ['linux/virtio_ids.h']],
+  [virtioRing, ['linux/virtio_ring.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
   [file, ['sys/file.h']],
   [filter, ['linux/filter.h']],
