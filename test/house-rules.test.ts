@@ -20,6 +20,7 @@ const LAYERS = [
   'irq',
   'dma-buf',
   'drm',
+  'virtio',
   'ports',
   ['drivers', 'hardware'],
   'machine',

@@ -25,4 +25,7 @@ export * from './udmabuf.ts';
 export * from './uio.ts';
 export * from './vc_sm_cma_ioctl.ts';
 export * from './vgem-drm.ts';
+export * from './virtio_config.ts';
+export * from './virtio_ids.ts';
+export * from './virtio_ring.ts';
 export * from './xattr.ts';
