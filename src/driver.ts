@@ -3,10 +3,12 @@ export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
 export * from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export { addRpmsg, type ChannelInfo, type RpmsgDevice, type RpmsgDriver, registerRpmsgDriver } from './drivers/rpmsg/index.ts';
 export { addVcSmCma, VCSM_DEFECTS, type VcSmCma, type VcSmCmaDescription } from './drivers/vc-sm-cma/index.ts';
 export { addVgem } from './drivers/vgem/index.ts';
 export * from './drm/index.ts';
 export { echo, type FirmwareScript, idle, type TakenPacket, VpuFirmware } from './hardware/keembay/index.ts';
+export { addEchoService, type RemoteCallback, RpmsgRemote, type RpmsgRemoteDescription } from './hardware/remote-processor/index.ts';
 export * from './irq/index.ts';
 export {
   type Attribute,
@@ -99,6 +101,7 @@ export {
   PhysicalMemory,
   type RegionDescription,
 } from './memory/index.ts';
+export * from './ports/rpmsg/index.ts';
 export {
   Directory,
   directoryOperations,
@@ -109,3 +112,4 @@ export {
   TreeInode,
 } from './vfs/index.ts';
 export * from './vfs/pseudo/index.ts';
+export * from './virtio/index.ts';

@@ -50,7 +50,7 @@ export {
   type Stat,
   type Timespec,
 } from './inode.ts';
-export { complete, settle } from './invoke.ts';
+export { complete, RawRestart, settle } from './invoke.ts';
 export { type IoctlEntry, type IoctlHandler, ioctls, on, onRaw, type RawIoctlHandler } from './ioctl.ts';
 export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
 export { type Gfp, type HeldLock, LockClass, Lockdep } from './lockdep.ts';

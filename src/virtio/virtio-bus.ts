@@ -108,7 +108,9 @@ class VirtioBus {
   add(device: VirtioDevice): void {
     this.#devices.set(device.name, device);
     try {
-      device.device = this.#system.deviceModel.register({ name: device.name, parent: device.parent, bus: this.#bus });
+      this.#system.deviceModel.register({ name: device.name, parent: device.parent, bus: this.#bus }, (shown) => {
+        device.device = shown;
+      });
     } catch (error) {
       this.#devices.delete(device.name);
       throw error;

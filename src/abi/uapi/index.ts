@@ -18,6 +18,7 @@ export * from './mount.ts';
 export * from './netlink.ts';
 export * from './poll.ts';
 export * from './remoteproc_cdev.ts';
+export * from './rpmsg.ts';
 export * from './signal.ts';
 export * from './socket.ts';
 export * from './stat.ts';
