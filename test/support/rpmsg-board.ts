@@ -4,7 +4,6 @@ import {
   addRpmsg,
   type Board,
   featureSet,
-  type Machine,
   RpmsgRemote,
   VIRTIO_ID_RPMSG,
   VIRTIO_RPMSG_F_NS,
@@ -29,10 +28,10 @@ export interface RpmsgParts {
   stop(): void;
 }
 
-const partsOf = new WeakMap<Machine, RpmsgParts>();
+const partsOf = new WeakMap<object, RpmsgParts>();
 
 /** What is on a machine of this board. */
-export const rpmsgParts = ({ machine }: { machine: Machine }): RpmsgParts => partsOf.get(machine) as RpmsgParts;
+export const rpmsgParts = (machine: object): RpmsgParts => partsOf.get(machine) as RpmsgParts;
 
 /** A remote processor that is nothing but rpmsg: no memory of its own, no firmware file. */
 export function rpmsgBoard({
