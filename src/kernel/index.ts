@@ -8,6 +8,7 @@ export { finish, isKernel, type Kernel, type MaybeKernel } from './colour.ts';
 export type { CopyWatch } from './copy-watch.ts';
 export { Counted } from './counted.ts';
 export { type Credentials, inGroup, isCapable, ROOT } from './credentials.ts';
+export { type Coredump, devCoredump, devcoredumps } from './devcoredump.ts';
 export { Device, type DeviceDescription } from './device.ts';
 export { DeviceClass } from './device-class.ts';
 export { DeviceModel } from './device-model.ts';
@@ -34,6 +35,7 @@ export {
   waitOrAgain,
 } from './file.ts';
 export { BrokenRules, type Defect, type Finding, Findings, formatFinding } from './findings.ts';
+export { firmwareClass, requestFirmware } from './firmware.ts';
 export { Idr } from './idr.ts';
 export {
   type FileSystem,
