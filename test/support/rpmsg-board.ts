@@ -23,6 +23,8 @@ export interface RpmsgParts {
   readonly loopback: VirtioLoopback;
   /** What runs now. */
   readonly remote: RpmsgRemote;
+  /** The same, or undefined when nothing does. */
+  readonly running: RpmsgRemote | undefined;
   start(): void;
   /** As rproc does when it stops, or has crashed: returns at once, and goes on by itself. */
   stop(): void;
@@ -75,6 +77,9 @@ export function rpmsgBoard({
         loopback,
         get remote() {
           if (remote === undefined) throw new Error('the remote is off');
+          return remote;
+        },
+        get running() {
           return remote;
         },
         start() {
