@@ -6,11 +6,13 @@ import { keembay } from './keembay.ts';
 import { noncoherent } from './noncoherent.ts';
 import { raspberrypi3 } from './raspberrypi3.ts';
 import { raspberrypi4 } from './raspberrypi4.ts';
+import { remoteproc } from './remoteproc.ts';
 
 export type { KeembayBoard, KeembayOptions, KeembayParts } from './keembay.ts';
 export type { NonCoherentBoardOptions } from './noncoherent.ts';
+export type { RemoteprocBoard, RemoteprocMemory, RemoteprocOptions, RemoteprocPart, RemoteprocParts } from './remoteproc.ts';
 export { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from './videocore.ts';
-export { contiguous, generic, keembay, noncoherent, raspberrypi3, raspberrypi4 };
+export { contiguous, generic, keembay, noncoherent, raspberrypi3, raspberrypi4, remoteproc };
 
 /** Every board that `--board` knows. */
 export const boards: Readonly<Record<string, () => Board>> = {
@@ -20,4 +22,5 @@ export const boards: Readonly<Record<string, () => Board>> = {
   raspberrypi3,
   raspberrypi4,
   keembay: () => keembay(),
+  remoteproc: () => remoteproc(),
 };

@@ -47,14 +47,14 @@ export class IommuDomain implements Tracked {
   /**
    * iommu_map. Nothing is mapped when it fails.
    *
-   * @param protection IOMMU_ bits
-   * @throws Errno EINVAL unless addresses and length are of whole pages and something may be done there; EEXIST when a page is mapped
+   * @param protection IOMMU_ bits; without IOMMU_READ and IOMMU_WRITE everything may be done, as in page tables that have no
+   *   permissions: those of OMAP's processors, whose vrings are mapped so
+   * @throws Errno EINVAL unless addresses and length are of whole pages; EEXIST when a page is mapped
    */
   map(iova: number, physical: number, length: number, protection: number): void {
     this.#faults.check('dma_map', `${this.#device}, iommu_map`);
     if ([iova, physical, length].some((value) => value % PAGE_SIZE !== 0))
       throw new Errno('EINVAL', `unaligned: iova 0x${iova.toString(16)} pa 0x${physical.toString(16)} size 0x${length.toString(16)}`);
-    if ((protection & (IOMMU_READ | IOMMU_WRITE)) === 0) throw new Errno('EINVAL', 'nothing may be done there');
     const first = pageOf(iova);
     const count = length / PAGE_SIZE;
     for (let page = 0; page < count; page++)
@@ -83,7 +83,8 @@ export class IommuDomain implements Tracked {
    */
   translate(iova: number, isWrite: boolean): number | undefined {
     const entry = this.#pages.get(pageOf(iova));
-    if (entry === undefined || (entry.protection & (isWrite ? IOMMU_WRITE : IOMMU_READ)) === 0) {
+    const allowed = entry === undefined ? 0 : entry.protection & (IOMMU_READ | IOMMU_WRITE) || IOMMU_READ | IOMMU_WRITE;
+    if (entry === undefined || (allowed & (isWrite ? IOMMU_WRITE : IOMMU_READ)) === 0) {
       this.onFault?.({ iova, isWrite });
       return undefined;
     }
