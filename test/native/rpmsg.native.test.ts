@@ -65,4 +65,53 @@ describe('/dev/rpmsg_ctrl0 and /dev/rpmsg0 natively', () => {
     const streamed = await runNative([build(), 'stream', '50000'], { options });
     expect(streamed).toEqual({ status: 0, stdout: '50000 messages\n', stderr: '' });
   });
+
+  // Not --strict: as in Linux, nothing but a buffer ends the call of one who is killed, so its file is left.
+  testWithCompiler('let one wait fifteen seconds for a remote that takes in nothing', async () => {
+    const { status, stdout, stderr } = await runNative([build(), 'stuck'], {
+      options: ['--board', join(root, 'test/support/rpmsg-stuck-board.ts'), '--time=warp'],
+    });
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: 'ioctopus: rpmsg_chrdev virtio0.rpmsg-raw.-1.1024: timeout waiting for a tx buffer\n',
+    });
+    expect(stdout.trimEnd().split('\n')).toEqual([
+      'sent without waiting: 4',
+      'and one more: EAGAIN',
+      'and waiting: -1, errno 512 after 15 s',
+      'the end of one who waits: 1',
+    ]);
+  });
+});
+
+describe('the board remoteproc, from a shell', () => {
+  const script = (program: string) => `
+    cd /sys/class/remoteproc/remoteproc0
+    echo echo.elf > firmware && echo start > state && cat state
+    until [ -e /dev/rpmsg0 ]; do sleep 0.01; done
+    ${program}
+    echo stop > state && cat state
+    ls /dev | grep rpmsg`;
+
+  testWithCompiler('takes messages to the firmware and back', async () => {
+    const options = ['--board', 'remoteproc', '--strict'];
+    const { status, stdout, stderr } = await runNative(['sh', '-c', script(`${build()} stream 20000`)], { options });
+    expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: 'running\n20000 messages\noffline\n', stderr: '' });
+  });
+
+  testWithCompiler('runs the example, with its requests shown', async () => {
+    const example = compile(join(root, 'examples/rpmsg-echo/echo.c'), join(folder, 'echo'));
+    const options = ['--board', 'remoteproc', '--strace'];
+    const { stdout, stderr } = await runNative(['sh', '-c', script(`${example} hello world`)], { options });
+    expect(stdout).toBe('running\nhello\nworld\noffline\n');
+    expect(stderr.replace(/^\[pid \d+\] /gm, '').split('\n')).toEqual(
+      expect.arrayContaining([
+        'openat(AT_FDCWD, "/dev/rpmsg_ctrl0", O_RDWR|O_CLOEXEC) = 3',
+        'ioctl(3, RPMSG_CREATE_EPT_IOCTL, {name="example", src=RPMSG_ADDR_ANY, dst=1024}) = 0',
+        'write(4, "hello", 5) = 5',
+        'read(4, "hello", 512) = 5',
+        'ioctl(4, RPMSG_DESTROY_EPT_IOCTL) = 0',
+      ]),
+    );
+  });
 });

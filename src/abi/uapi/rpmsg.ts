@@ -4,7 +4,9 @@ import { IO, IOR, IOW, requests, takesValue } from '../request.ts';
 
 export const RPMSG_ADDR_ANY = 0xffffffff;
 
-export const rpmsg_endpoint_info = struct('rpmsg_endpoint_info', { name: chars(32), src: u32, dst: u32 });
+const address = u32.shownAs((value) => (value === RPMSG_ADDR_ANY ? 'RPMSG_ADDR_ANY' : `${value}`));
+
+export const rpmsg_endpoint_info = struct('rpmsg_endpoint_info', { name: chars(32), src: address, dst: address });
 
 export const {
   RPMSG_CREATE_EPT_IOCTL,

@@ -5,6 +5,7 @@
  * rpmsg-client questions       one line for each question
  * rpmsg-client exchange N      N messages to the echo and back, each compared
  * rpmsg-client stream N        the same with as many under way as the remote takes
+ * rpmsg-client stuck           to a remote that takes in nothing
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -12,11 +13,13 @@
 #include <fcntl.h>
 #include <linux/rpmsg.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef RPMSG_GET_OUTGOING_FLOWCONTROL
@@ -181,6 +184,34 @@ static void stream(unsigned int count)
 	printf("%u messages\n", count);
 }
 
+static void stay_stuck(void)
+{
+	int raw = open(RAW, O_RDWR | O_NONBLOCK), sent = 0;
+	struct timespec began, ended;
+	pid_t child;
+	long result;
+
+	while (write(raw, "hello", 5) == 5)
+		sent++;
+	say("sent without waiting", sent);
+	say("and one more", write(raw, "hello", 5));
+	fcntl(raw, F_SETFL, 0);
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	result = write(raw, "hello", 5);
+	printf("and waiting: %ld, errno %d", result, errno);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	printf(" after %ld s\n", (long)(ended.tv_sec - began.tv_sec));
+	child = fork();
+	if (!child) {
+		write(raw, "hello", 5);
+		_exit(1);
+	}
+	sleep(1);
+	kill(child, SIGKILL);
+	say("the end of one who waits", waitpid(child, NULL, 0) == child);
+	close(raw);
+}
+
 int main(int argc, char **argv)
 {
 	wait_for(RAW);
@@ -188,6 +219,8 @@ int main(int argc, char **argv)
 		exchange((unsigned int)atoi(argv[2]));
 	} else if (argc == 3 && !strcmp(argv[1], "stream")) {
 		stream((unsigned int)atoi(argv[2]));
+	} else if (argc == 2 && !strcmp(argv[1], "stuck")) {
+		stay_stuck();
 	} else {
 		ask_endpoints();
 		ask_raw();
