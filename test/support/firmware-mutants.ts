@@ -79,7 +79,7 @@ class Trial {
     // Lists of the file tree and the like are there from the first time on.
     this.run(originals()[0]?.bytes as Uint8Array, 0);
     this.#things = this.#machine.system.ledger.count();
-    this.#bytes = this.#machine.machine.ram.usedBytes;
+    this.#bytes = this.#machine.ram.usedBytes;
   }
 
   /** Starts, lets it run, and stops it, whatever became of it. */
@@ -115,14 +115,14 @@ class Trial {
 
   /** @throws Error when something of a mutant is left */
   assertClean(): void {
-    const { system, machine } = this.#machine;
+    const { system, ram } = this.#machine;
     system.scheduler.runFor(1e6);
     const { m4, dsp } = this.#board.parts;
     for (const { rproc } of [m4, dsp])
       if (rproc.state !== 'offline' || rproc.power !== 0 || rproc.carveouts.length > 0 || rproc.rvdevs.length > 0)
         throw new Error(`${rproc.name} is ${rproc.state} with ${rproc.power} users and ${rproc.carveouts.length} regions`);
-    if (system.ledger.count() !== this.#things || machine.ram.usedBytes !== this.#bytes)
-      throw new Error(`left: ${system.ledger.list().join('\n')}, ${machine.ram.usedBytes - this.#bytes} bytes`);
+    if (system.ledger.count() !== this.#things || ram.usedBytes !== this.#bytes)
+      throw new Error(`left: ${system.ledger.list().join('\n')}, ${ram.usedBytes - this.#bytes} bytes`);
   }
 
   end(): void {
