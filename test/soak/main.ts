@@ -9,8 +9,10 @@ import { InvalidArgumentError, program } from 'commander';
 import { Random } from '../../src/kernel/index.ts';
 import { hasCompiler } from '../support/compiler.ts';
 import { crowd } from '../support/crowd.ts';
+import { runMutants } from '../support/firmware-mutants.ts';
 import { hasFuse } from '../support/fuse.ts';
 import { Hostility } from '../support/hostility.ts';
+import { runRounds } from '../support/remoteproc-rounds.ts';
 import { longCases, prepareSyncSelftest } from '../support/sync-selftest.ts';
 import { makeFenceSchedule, runFenceSchedule } from './fence-schedules.ts';
 import { runSchedule } from './schedules.ts';
@@ -19,6 +21,8 @@ import { compareDoors } from './scripts.ts';
 const SCHEDULES_PER_ROUND = 50;
 const FENCE_SCHEDULES_PER_ROUND = 500;
 const HOSTILE_CALLS_PER_ROUND = 10_000;
+const MUTANTS_PER_ROUND = 1000;
+const PROCESSOR_ROUNDS_PER_ROUND = 100;
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -61,6 +65,8 @@ const soaks = new Map<string, (seed: number) => void | Promise<void>>([
   ['the same scripts through both doors', compareDoors(folder)],
   ['schedules of programs', repeatSchedules],
   ['schedules of fences', repeatFenceSchedules],
+  ['mutants of firmware', (round) => void runMutants(round * MUTANTS_PER_ROUND, MUTANTS_PER_ROUND)],
+  ['remote processors that come and go', (round) => void runRounds(round, PROCESSOR_ROUNDS_PER_ROUND)],
   ['the sync selftest', async (round) => syncSelftest?.(...longCaseOf(round))],
   ['wrong arguments', async (round) => hostility?.calls(round, HOSTILE_CALLS_PER_ROUND)],
   ['wrong calls on files', async (round) => hostility?.files(round, HOSTILE_CALLS_PER_ROUND)],

@@ -34,7 +34,7 @@ export interface PlatformRprocDescription
   /** Where a processor that runs already has its table. */
   readonly loadedTable?: { readonly physical: number; readonly len: number };
   /** Operations that a test puts in place of the driver's. */
-  readonly ops?: Partial<RprocOps>;
+  readonly ops?: { readonly [K in keyof RprocOps]?: RprocOps[K] | undefined };
 }
 
 const FAULTS = [
@@ -67,7 +67,7 @@ class PlatformDriver {
       kick: (_rproc, notifyid) => registers.writeDoorbell(2 ** notifyid),
       ...(isDetached === true ? { attach() {}, detach() {}, getLoadedRscTable: (rproc: Rproc) => this.#loadedTable(rproc) } : {}),
       ...ops,
-    };
+    } as RprocOps;
   }
 
   /** Rings of the mailbox are handed to the queues in a thread. */

@@ -5,6 +5,7 @@ import { boot, shutdown } from './boot.ts';
 import { rprocFileOperations } from './character-device.ts';
 import { createDebugDirectory } from './debugfs.ts';
 import type { Rproc } from './rproc.ts';
+import { stopSubdevices } from './subdevices.ts';
 import { rprocGroup } from './sysfs.ts';
 
 const DEVICES_MAX = 64;
@@ -74,6 +75,17 @@ function* firstBoot(rproc: Rproc): Kernel<void> {
   } catch (error) {
     if (!isErrno(error)) throw error;
   }
+}
+
+/**
+ * What a processor still has that could not be shut down: one that has crashed, or has no stop operation. Linux loses it when the
+ * driver goes; here it goes with the machine.
+ */
+export function* reclaim(rproc: Rproc): Kernel<void> {
+  yield* stopSubdevices(rproc, true);
+  rproc.cleanUpResources();
+  rproc.dropTables();
+  rproc.disableIommu();
 }
 
 /** atomic notifier of a panic: how long the machine is to wait for its processors, in milliseconds. */

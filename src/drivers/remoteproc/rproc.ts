@@ -240,10 +240,15 @@ export class Rproc {
     this.offersRegions = false;
   }
 
-  /** Calls `prepare` of the platform. @throws Errno */
+  /** Calls `prepare` of the platform. What it registered before it failed stays, unless regions may not overlap. @throws Errno */
   *prepare(): Kernel<void> {
     this.step('prepare', '');
-    yield* finish(this.ops.prepare?.(this));
+    try {
+      yield* finish(this.ops.prepare?.(this));
+    } catch (error) {
+      if (this.policy.verify !== undefined) this.cleanUpResources();
+      throw error;
+    }
     this.offersRegions = this.carveouts.length > 0;
   }
 

@@ -23,6 +23,8 @@ export interface FirmwareFile {
   readonly elfClass?: number;
   /** Whether it has a resource table; true when left out. */
   readonly hasTable?: boolean;
+  /** The table byte for byte, instead of one made of the layout. */
+  readonly table?: Uint8Array;
 }
 
 const TABLE_AT = 0x1000;
@@ -30,10 +32,11 @@ const TRACE_AT = 0x2000;
 const TRACE_LENGTH = 0x1000;
 
 /** An ELF file whose loaded bytes a simulated processor runs. */
-export function buildFirmware({ program, options = '', layout, elfClass = ELFCLASS32, hasTable = true }: FirmwareFile): Uint8Array {
+export function buildFirmware(file: FirmwareFile): Uint8Array {
+  const { program, options = '', layout, elfClass = ELFCLASS32, hasTable = true } = file;
   const { text, entries } = layout;
   const trace: TableEntry = { type: 'trace', name: 'trace', da: text + TRACE_AT, len: TRACE_LENGTH };
-  const table = hasTable ? writeResourceTable([trace, ...entries]) : new Uint8Array(0);
+  const table = hasTable ? (file.table ?? writeResourceTable([trace, ...entries])) : new Uint8Array(0);
   if (table.length > TRACE_AT - TABLE_AT) throw new RangeError(`a table of ${table.length} bytes does not fit`);
   const bytes = new Uint8Array(TABLE_AT + table.length);
   entry_block.encode(new DataView(bytes.buffer), 0, {
