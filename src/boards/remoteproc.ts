@@ -51,6 +51,8 @@ export interface RemoteprocMemory {
   readonly sram: GenPool;
   /** Where the first processor has what the CPU has in SRAM. */
   readonly toDevice: (physical: number) => number;
+  /** A part of the first processor's SRAM, declared for its device alone: from its beginning, in bytes. */
+  readonly pool: (offset: number, size: number) => CoherentPool;
 }
 
 /** A processor, from both sides. */
@@ -129,6 +131,8 @@ function setUp(machine: Machine, options: RemoteprocOptions): RemoteprocParts {
   sram.add(SRAM4.base, SRAM4.size);
   const toDevice = (physical: number) => physical - MCUSRAM.base + MCUSRAM.da;
   const roundsUp = options.roundsUp ?? true;
+  const pool = (offset: number, size: number) =>
+    new CoherentPool({ physical: MCUSRAM.base + offset, deviceBase: MCUSRAM.da + offset, size, resolve, roundsUp });
   const programs = { ...firmwarePrograms, ...options.programs };
   const line = (spi: number) => ({ output: gic.line(SPI + spi), irq: gic.irq(SPI + spi) });
 
@@ -160,15 +164,14 @@ function setUp(machine: Machine, options: RemoteprocOptions): RemoteprocParts {
       dma: new DmaDevice(system, { name: '10000000.m4', maskBits: 32 }),
       cma,
       resolve,
-      reservedPool: (index) =>
-        index === 0 ? new CoherentPool({ physical: BUFFER, deviceBase: BUFFER, size: 16 * KIB, resolve, roundsUp }) : undefined,
+      reservedPool: (index) => (index === 0 ? pool(BUFFER - MCUSRAM.base, 16 * KIB) : undefined),
       roundsUp,
     },
     registers: m4,
     irqs: all,
     mailboxIrq: mailbox.irq,
     faultIrq: watchdog.irq,
-    regions: () => (options.regions ?? stm32Regions)({ sram, toDevice }),
+    regions: () => (options.regions ?? stm32Regions)({ sram, toDevice, pool }),
     loadedTable: { physical: MCUSRAM.base + 0x1000, len: 0x1000 },
   });
 

@@ -47,7 +47,7 @@ export class MemEntry {
   readonly alloc: MemEntryDescription['alloc'];
   readonly release: MemEntryDescription['release'];
   readonly owner: RegionOwner;
-  readonly provider: string;
+  provider: string;
   state: 'registered' | 'allocated' | 'released' = 'registered';
   /** What was asked of it, when that was not all of it. */
   requested: { readonly da: number; readonly len: number } | undefined;

@@ -108,6 +108,8 @@ const allocOp: MatchingPolicy = {
           return;
         }
         if (!isAny(pa) && pa !== 0) throw new Errno('ENOMEM', `the platform has no memory at ${hex(pa)}, and pa is fixed`);
+        entry.provider = 'coherent';
+        rproc.observer.fallbacks++;
         allocCarveout(rproc, entry);
       },
       release(rproc, entry) {
