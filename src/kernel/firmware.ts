@@ -75,6 +75,7 @@ function* readFile(system: System, path: string): Kernel<Uint8Array> {
 function makeFirmwareClass(system: System): { path: string } {
   const parameter = { path: '' };
   const folder = system.deviceModel.modules.createDirectory('firmware_class');
+  folder.createFile({ name: 'uevent', mode: 0o200, store: () => {} });
   folder.createDirectory('parameters').createFile({
     name: 'path',
     mode: 0o644,

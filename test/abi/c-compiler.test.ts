@@ -7,6 +7,7 @@ import * as dmaBuf from '../../src/abi/uapi/dma-buf.ts';
 import * as dmaHeap from '../../src/abi/uapi/dma-heap.ts';
 import * as drm from '../../src/abi/uapi/drm.ts';
 import * as drmMode from '../../src/abi/uapi/drm-mode.ts';
+import * as elf from '../../src/abi/uapi/elf.ts';
 import * as eventpoll from '../../src/abi/uapi/eventpoll.ts';
 import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
@@ -19,6 +20,7 @@ import * as memfd from '../../src/abi/uapi/memfd.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
 import * as netlink from '../../src/abi/uapi/netlink.ts';
 import * as poll from '../../src/abi/uapi/poll.ts';
+import * as remoteprocCdev from '../../src/abi/uapi/remoteproc_cdev.ts';
 import * as rpmsg from '../../src/abi/uapi/rpmsg.ts';
 import * as signal from '../../src/abi/uapi/signal.ts';
 import * as socket from '../../src/abi/uapi/socket.ts';
@@ -89,6 +91,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [withStructs(drmMode), ['drm.h']],
   [vcSmCma, ['linux/broadcom/vc_sm_cma_ioctl.h']],
   [vgemDrm, ['drm.h']],
+  [elf, ['linux/elf.h']],
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
@@ -98,6 +101,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [memfd, ['linux/memfd.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
   [poll, ['poll.h']],
+  [remoteprocCdev, ['linux/remoteproc_cdev.h']],
   [rpmsg, ['linux/rpmsg.h']],
   [signal, ['signal.h']],
   [stat, ['sys/stat.h', 'linux/magic.h']],
