@@ -1,7 +1,13 @@
 /** Comparisons of designs, by name. */
 import type { Experiment } from './experiment.ts';
+import { ims } from './ims.ts';
 import { keembayLifetimes } from './keembay-lifetimes.ts';
+import { vcsmDesigns } from './vcsm-designs.ts';
 
 export { type Comparison, type Experiment, formatComparison } from './experiment.ts';
 
-export const experiments: Readonly<Record<string, Experiment>> = { [keembayLifetimes.name]: keembayLifetimes };
+export const experiments: Readonly<Record<string, Experiment>> = {
+  [ims.name]: ims,
+  [keembayLifetimes.name]: keembayLifetimes,
+  [vcsmDesigns.name]: vcsmDesigns,
+};
