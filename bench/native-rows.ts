@@ -110,7 +110,7 @@ function mappedRow(settings: Settings, { client }: Placement): Promise<Row> {
 function messageRow(settings: Settings, { server, client }: Placement): Promise<Row> {
   return withPrograms(
     {
-      rpmsg: [...pinned(settings, server), ...launcher(settings, '--board', 'remoteproc'), program(settings, 'rpmsg'), client],
+      rpmsg: [...pinned(settings, server), ...launcher(settings, 'remoteproc'), program(settings, 'rpmsg'), client],
       socket: [program(settings, 'socket'), client, server],
     },
     async ({ rpmsg, socket }): Promise<Row> => ({

@@ -36,12 +36,12 @@ export const program = ({ programs }: Settings, name: string) => join(programs, 
 /** The start of a command line of what runs on a processor. */
 export const pinned = (settings: Settings, cpu: string) => [program(settings, 'pin'), cpu];
 
-/** The command line of the launcher, with options of its own. */
-export const launcher = ({ dist }: Settings, ...options: readonly string[]) => [
+/** The command line of the launcher. @param board the default one when left out */
+export const launcher = ({ dist }: Settings, board = 'generic') => [
   process.execPath,
   join(dist, 'doors/cli/main.js'),
   'run',
-  ...options,
+  `--board=${board}`,
   '--',
 ];
 

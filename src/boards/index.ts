@@ -1,6 +1,7 @@
 /** Machines to boot, by name. */
 import type { Board } from '../machine/index.ts';
 import { contiguous } from './contiguous.ts';
+import { dsa } from './dsa.ts';
 import { generic } from './generic.ts';
 import { keembay } from './keembay.ts';
 import { noncoherent } from './noncoherent.ts';
@@ -8,11 +9,14 @@ import { raspberrypi3 } from './raspberrypi3.ts';
 import { raspberrypi4 } from './raspberrypi4.ts';
 import { remoteproc } from './remoteproc.ts';
 
+export { type DsaOptions, type DsaParts, dsaOf } from './dsa.ts';
 export type { KeembayBoard, KeembayOptions, KeembayParts } from './keembay.ts';
+export { makeFirmwareFile } from './keembay-firmware.ts';
 export type { NonCoherentBoardOptions } from './noncoherent.ts';
 export type { RemoteprocBoard, RemoteprocMemory, RemoteprocOptions, RemoteprocPart, RemoteprocParts } from './remoteproc.ts';
+export { type UsbControllers, usbControllersOf } from './usb-controllers.ts';
 export { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from './videocore.ts';
-export { contiguous, generic, keembay, noncoherent, raspberrypi3, raspberrypi4, remoteproc };
+export { contiguous, dsa, generic, keembay, noncoherent, raspberrypi3, raspberrypi4, remoteproc };
 
 /** Every board that `--board` knows. */
 export const boards: Readonly<Record<string, () => Board>> = {
@@ -23,4 +27,5 @@ export const boards: Readonly<Record<string, () => Board>> = {
   raspberrypi4,
   keembay: () => keembay(),
   remoteproc: () => remoteproc(),
+  dsa: () => dsa(),
 };

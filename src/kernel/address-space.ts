@@ -1,5 +1,6 @@
 import { Errno } from '../abi/index.ts';
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../abi/uapi/index.ts';
+import { AioContexts } from './aio-context.ts';
 import type { Kernel } from './colour.ts';
 import type { CopyWatch } from './copy-watch.ts';
 import type { Ledger, Tracked } from './ledger.ts';
@@ -68,6 +69,14 @@ class Area implements Tracked {
     return sliceRanges(content, offset, length);
   }
 
+  /** What of a part is memory of others. */
+  rangesAt(from: number, to: number): readonly MemoryRange[] {
+    const { content } = this;
+    if (content instanceof Uint8Array) return [];
+    const [offset, length] = [from - this.start, to - from];
+    return 'source' in content ? content.source.rangesAt(content.offset + offset, length) : sliceRanges(content, offset, length);
+  }
+
   /** Calls back for each stretch of bytes in [from, to). @returns where it ended: before `to` where the file does */
   chunks(from: number, to: number, use: (bytes: Uint8Array, at: number) => void): number {
     const { content } = this;
@@ -76,9 +85,7 @@ class Area implements Tracked {
       return to;
     }
     let at = from;
-    const [offset, length] = [from - this.start, to - from];
-    const ranges = 'source' in content ? content.source.rangesAt(content.offset + offset, length) : sliceRanges(content, offset, length);
-    for (const range of ranges) {
+    for (const range of this.rangesAt(from, to)) {
       use(range.memory.bytes().subarray(range.offset, range.offset + range.length), at);
       at += range.length;
     }
@@ -111,6 +118,8 @@ const roundUp = (bytes: number) => Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
 export class AddressSpace implements UserMemory {
   watch: CopyWatch | undefined;
   readonly view = new DataView(new ArrayBuffer(ARGUMENTS_SIZE));
+  /** Of io_setup(2): they end with the memory. */
+  readonly aio = new AioContexts();
   /** Sorted by address, without overlap. */
   #areas: Area[] = [];
   readonly #ledger: Ledger;
@@ -217,6 +226,19 @@ export class AddressSpace implements UserMemory {
     return found;
   }
 
+  *rangesAt(address: number, length: number): Kernel<readonly MemoryRange[]> {
+    const found: MemoryRange[] = [];
+    let at = this.readable(address, length) < 0 ? address : address + length;
+    for (let index = this.#firstEndingAfter(address); at < address + length; index++) {
+      const area = this.#areas[index];
+      if (area === undefined || area.start > at) throw new Errno('EFAULT', `nothing is mapped at 0x${at.toString(16)}`);
+      const end = Math.min(area.end, address + length);
+      found.push(...area.rangesAt(at, end));
+      at = end;
+    }
+    return found;
+  }
+
   *map(vma: Vma): Kernel<number> {
     const start = this.#place(vma);
     let content: Content = vma.source === undefined ? vma.backing : { source: vma.source, offset: vma.offset };
@@ -302,6 +324,7 @@ export class AddressSpace implements UserMemory {
 
   /** The end of the task: everything is unmapped. */
   clear(): void {
+    this.aio.exit();
     this.unmap(0, TASK_SIZE);
   }
 

@@ -13,6 +13,8 @@ export class DeviceModel {
   readonly system: System;
   readonly uevents = new Uevents();
   readonly nodes: NodeMaker;
+  /** /sys itself: for a kobject without a parent. */
+  readonly sysfs: SysfsDirectory;
   /** /sys/devices. */
   readonly root: SysfsDirectory;
   /** /sys/class, /sys/bus, /sys/dev/char, /sys/module, /sys/kernel. */
@@ -30,6 +32,7 @@ export class DeviceModel {
   constructor(system: System, sysfs: SysfsDirectory, nodes: NodeMaker) {
     this.system = system;
     this.nodes = nodes;
+    this.sysfs = sysfs;
     this.root = sysfs.createDirectory('devices');
     this.#virtual = this.root.createDirectory('virtual');
     this.classes = sysfs.createDirectory('class');

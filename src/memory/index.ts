@@ -1,6 +1,6 @@
 /** Bytes and addresses: memory objects, the RAM that gives them physical addresses, and how devices reach them. */
 export { ArrayMemoryProvider } from './array-memory.ts';
-export { type CacheModel, cachesOf, coherentCaches, setCaches } from './cache-model.ts';
+export { type CacheMaintenance, type CacheModel, cachesOf, coherentCaches, setCaches } from './cache-model.ts';
 export {
   EVICTIONS,
   type Eviction,
@@ -11,6 +11,7 @@ export {
   type Reports,
 } from './coherency/index.ts';
 export { allocateCoherent, type CoherentMemory, CoherentPool, type CoherentPoolDescription } from './coherent-memory.ts';
+export { CoherentRegion } from './coherent-region.ts';
 export { ContiguousRegion, cmaAlignment, type RegionDescription } from './contiguous-region.ts';
 export { type DmaAttributes, DmaDevice, type DmaDeviceTraits, type DmaRange } from './dma-device.ts';
 export { type DmaDirection, deviceReads, deviceWrites } from './dma-direction.ts';

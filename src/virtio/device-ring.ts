@@ -6,6 +6,7 @@ import {
   VRING_DESC_F_WRITE,
   VRING_USED_F_NO_NOTIFY,
 } from '../abi/uapi/index.ts';
+import type { Segment } from './descriptors.ts';
 import {
   AVAIL_ENTRY_SIZE,
   DESC_FLAGS,
@@ -20,7 +21,6 @@ import {
   splitRingLayout,
   USED_ENTRY_SIZE,
 } from './split-ring.ts';
-import type { Segment } from './virtqueue.ts';
 
 /** How a device reads and writes memory: a `DmaDevice` is one. */
 export interface DeviceMemory {

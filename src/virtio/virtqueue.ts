@@ -1,20 +1,11 @@
 /** drivers/virtio/virtio_ring.c: the driver's side of a split ring. */
 import { Errno } from '../abi/index.ts';
-import {
-  VIRTIO_RING_F_EVENT_IDX,
-  VRING_AVAIL_F_NO_INTERRUPT,
-  VRING_DESC_F_NEXT,
-  VRING_DESC_F_WRITE,
-  VRING_USED_F_NO_NOTIFY,
-} from '../abi/uapi/index.ts';
+import { VIRTIO_RING_F_EVENT_IDX, VRING_AVAIL_F_NO_INTERRUPT, VRING_USED_F_NO_NOTIFY } from '../abi/uapi/index.ts';
 import { finish, type Kernel, type MaybeKernel, type MemoryRange } from '../kernel/index.ts';
+import { Descriptors, type Segment } from './descriptors.ts';
 import { SharedView } from './shared-view.ts';
 import {
   AVAIL_ENTRY_SIZE,
-  DESC_FLAGS,
-  DESC_LEN,
-  DESC_NEXT,
-  DESC_SIZE,
   needsEvent,
   RING_ENTRIES,
   RING_FLAGS,
@@ -25,14 +16,6 @@ import {
   USED_LEN,
 } from './split-ring.ts';
 import type { VirtioDevice } from './virtio-device.ts';
-
-/** A piece of a buffer: an entry of a scatterlist. */
-export interface Segment {
-  /** As the device is told it: physical, unless the device is behind an IOMMU that virtio knows of. */
-  readonly address: number;
-  /** In bytes. */
-  readonly length: number;
-}
 
 export interface VirtqueueDescription {
   readonly device: VirtioDevice;
@@ -63,13 +46,7 @@ export class Virtqueue<T = unknown> {
   readonly #notify: (queue: Virtqueue) => boolean;
   readonly #callback: ((queue: Virtqueue) => MaybeKernel<void>) | undefined;
   readonly #hasEventIdx: boolean;
-  /** What was given with the buffer that begins at a descriptor. */
-  readonly #tokens: (T | undefined)[];
-  /** The driver's own copies, which the device cannot change: the free list, and how descriptors hang together. */
-  readonly #next: Uint16Array;
-  readonly #hasNext: Uint8Array;
-  #freeHead = 0;
-  #numFree: number;
+  readonly #descriptors: Descriptors<T>;
   /** Indices run free, 16 bits. */
   #availIdx = 0;
   #lastUsedIdx = 0;
@@ -92,10 +69,7 @@ export class Virtqueue<T = unknown> {
     this.#notify = notify;
     this.#callback = callback;
     this.#hasEventIdx = device.hasFeature(VIRTIO_RING_F_EVENT_IDX);
-    this.#tokens = new Array(num);
-    this.#next = Uint16Array.from({ length: num }, (_, at) => at + 1);
-    this.#hasNext = new Uint8Array(num);
-    this.#numFree = num;
+    this.#descriptors = new Descriptors(num);
     if (callback === undefined) {
       this.#availFlags = VRING_AVAIL_F_NO_INTERRUPT;
       if (!this.#hasEventIdx) this.#writeAvailFlags();
@@ -109,7 +83,7 @@ export class Virtqueue<T = unknown> {
 
   /** Descriptors that are free. */
   get numFree(): number {
-    return this.#numFree;
+    return this.#descriptors.numFree;
   }
 
   get isBroken(): boolean {
@@ -140,30 +114,13 @@ export class Virtqueue<T = unknown> {
     if (this.#isBroken) throw new Errno('EIO', `${this.name} is broken`);
     const total = outgoing.length + incoming.length;
     if (total === 0 || token === undefined) throw new RangeError('a buffer has segments and a token');
-    if (this.#numFree < total) {
+    if (this.numFree < total) {
       // The device is asked to serve the ring, for reasons long forgotten.
       if (outgoing.length > 0) this.#notify(this);
-      throw new Errno('ENOSPC', `${this.name} has ${this.#numFree} free descriptors, ${total} are needed`);
+      throw new Errno('ENOSPC', `${this.name} has ${this.numFree} free descriptors, ${total} are needed`);
     }
     const { view } = this.#ring;
-    const head = this.#freeHead;
-    let at = head;
-    for (let segment = 0; segment < total; segment++) {
-      const isOut = segment < outgoing.length;
-      const { address, length } = (isOut ? outgoing[segment] : incoming[segment - outgoing.length]) as Segment;
-      const isLast = segment === total - 1;
-      const desc = at * DESC_SIZE;
-      view.setUint32(desc, address, true);
-      view.setUint32(desc + 4, address / 2 ** 32, true);
-      view.setUint32(desc + DESC_LEN, length, true);
-      view.setUint16(desc + DESC_FLAGS, (isOut ? 0 : VRING_DESC_F_WRITE) | (isLast ? 0 : VRING_DESC_F_NEXT), true);
-      view.setUint16(desc + DESC_NEXT, this.#next[at] as number, true);
-      this.#hasNext[at] = isLast ? 0 : 1;
-      at = this.#next[at] as number;
-    }
-    this.#numFree -= total;
-    this.#freeHead = at;
-    this.#tokens[head] = token;
+    const head = this.#descriptors.chain(view, outgoing, incoming, token);
     const { avail, num } = this.layout;
     view.setUint16(avail + RING_ENTRIES + AVAIL_ENTRY_SIZE * (this.#availIdx & (num - 1)), head, true);
     this.#availIdx = (this.#availIdx + 1) & MASK;
@@ -212,10 +169,10 @@ export class Virtqueue<T = unknown> {
     const entry = used + RING_ENTRIES + USED_ENTRY_SIZE * (this.#lastUsedIdx & (num - 1));
     const id = view.getUint32(entry, true);
     if (id >= num) return this.#bad(`id ${id} out of range`);
-    const token = this.#tokens[id];
+    const token = this.#descriptors.token(id);
     if (token === undefined) return this.#bad(`id ${id} is not a head!`);
     this.usedLength = view.getUint32(entry + USED_LEN, true);
-    this.#detach(id);
+    this.#descriptors.detach(id);
     this.#lastUsedIdx = (this.#lastUsedIdx + 1) & MASK;
     if ((this.#availFlags & VRING_AVAIL_F_NO_INTERRUPT) === 0) view.setUint16(usedEvent, this.#lastUsedIdx, true);
     return token;
@@ -259,14 +216,13 @@ export class Virtqueue<T = unknown> {
 
   /** virtqueue_detach_unused_buf: takes back what the device never used, once it has been stopped. */
   detachUnusedBuf(): T | undefined {
-    for (const [head, token] of this.#tokens.entries()) {
-      if (token === undefined) continue;
-      this.#detach(head);
-      this.#availIdx = (this.#availIdx - 1) & MASK;
-      this.#ring.view.setUint16(this.layout.avail + RING_IDX, this.#availIdx, true);
-      return token;
-    }
-    return undefined;
+    const head = this.#descriptors.anyHead();
+    if (head === undefined) return undefined;
+    const token = this.#descriptors.token(head);
+    this.#descriptors.detach(head);
+    this.#availIdx = (this.#availIdx - 1) & MASK;
+    this.#ring.view.setUint16(this.layout.avail + RING_IDX, this.#availIdx, true);
+    return token;
   }
 
   /** vring_interrupt, from a thread: calls the callback if the device has used something. @returns whether it was for this queue */
@@ -289,16 +245,6 @@ export class Virtqueue<T = unknown> {
 
   #writeAvailFlags(): void {
     this.#ring.view.setUint16(this.layout.avail + RING_FLAGS, this.#availFlags, true);
-  }
-
-  /** detach_buf: the descriptors of a buffer go to the head of the free list. */
-  #detach(head: number): void {
-    this.#tokens[head] = undefined;
-    let last = head;
-    this.#numFree++;
-    for (; this.#hasNext[last] === 1; last = this.#next[last] as number) this.#numFree++;
-    this.#next[last] = this.#freeHead;
-    this.#freeHead = head;
   }
 
   /** BAD_RING. */

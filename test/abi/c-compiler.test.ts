@@ -3,17 +3,20 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { errno, type Layout, Request, Struct } from '../../src/abi/index.ts';
+import * as aioAbi from '../../src/abi/uapi/aio_abi.ts';
 import * as dmaBuf from '../../src/abi/uapi/dma-buf.ts';
 import * as dmaHeap from '../../src/abi/uapi/dma-heap.ts';
 import * as drm from '../../src/abi/uapi/drm.ts';
 import * as drmMode from '../../src/abi/uapi/drm-mode.ts';
 import * as elf from '../../src/abi/uapi/elf.ts';
+import * as eventfd from '../../src/abi/uapi/eventfd.ts';
 import * as eventpoll from '../../src/abi/uapi/eventpoll.ts';
 import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
 import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
 import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
+import * as ims from '../../src/abi/uapi/ioctopus-ims.ts';
 import * as keembayIpc from '../../src/abi/uapi/ioctopus-keembay-ipc.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
 import * as memfd from '../../src/abi/uapi/memfd.ts';
@@ -29,11 +32,15 @@ import * as swSync from '../../src/abi/uapi/sw-sync.ts';
 import * as syncFile from '../../src/abi/uapi/sync-file.ts';
 import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
+import * as usbCh9 from '../../src/abi/uapi/usb-ch9.ts';
+import * as usbCh11 from '../../src/abi/uapi/usb-ch11.ts';
 import * as vcSmCma from '../../src/abi/uapi/vc_sm_cma_ioctl.ts';
+import * as vfio from '../../src/abi/uapi/vfio.ts';
 import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
 import * as virtioIds from '../../src/abi/uapi/virtio_ids.ts';
 import * as virtioRing from '../../src/abi/uapi/virtio_ring.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
+import * as xlink from '../../src/abi/uapi/xlink_uapi.ts';
 import * as protocol from '../../src/doors/preload/protocol.ts';
 import { compile, preprocess, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
 import { root } from '../support/paths.ts';
@@ -83,6 +90,7 @@ const withStructs = (module: object) =>
 
 /** Each uapi file with the headers that it stands for. Those of DRM are often not installed: the probes' own is what 6.12 understood. */
 const modules: readonly (readonly [object, readonly string[]])[] = [
+  [aioAbi, ['linux/aio_abi.h']],
   [dmaBuf, ['linux/dma-buf.h']],
   [dmaHeap, ['fcntl.h', 'linux/dma-heap.h']],
   [syncFile, ['linux/sync_file.h']],
@@ -92,10 +100,12 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [vcSmCma, ['linux/broadcom/vc_sm_cma_ioctl.h']],
   [vgemDrm, ['drm.h']],
   [elf, ['linux/elf.h']],
+  [eventfd, ['sys/eventfd.h']],
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
   [dmaTest, ['ioctopus/dma-test.h']],
+  [ims, ['ioctopus/ims.h']],
   [keembayIpc, ['ioctopus/keembay-ipc.h']],
   [limits, ['linux/limits.h']],
   [memfd, ['linux/memfd.h']],
@@ -106,10 +116,14 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [signal, ['signal.h']],
   [stat, ['sys/stat.h', 'linux/magic.h']],
   [udmabuf, ['linux/udmabuf.h']],
+  [usbCh9, ['linux/usb/ch9.h']],
+  [vfio, ['linux/vfio.h']],
+  [usbCh11, ['linux/usb/ch9.h', 'linux/usb/ch11.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [virtioIds, ['linux/virtio_ids.h']],
   [virtioRing, ['linux/virtio_ring.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
+  [xlink, ['misc/xlink_uapi.h']],
   [file, ['sys/file.h']],
   [filter, ['linux/filter.h']],
   [netlink, ['linux/netlink.h']],

@@ -7,6 +7,7 @@ import { test } from 'vitest';
 import { CliProcess } from './cli-process.ts';
 import { hasCompiler } from './compiler.ts';
 import { LOOPBACK } from './paths.ts';
+import { collect, type Ended, type EndedBy } from './run.ts';
 
 function canMount(): boolean {
   try {
@@ -23,15 +24,9 @@ export const hasFuse = canMount();
 /** A test that mounts. */
 export const testWithFuse = test.skipIf(!hasFuse);
 
-export interface Shown {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 export interface Started {
   readonly child: ChildProcess;
-  readonly ended: Promise<Shown & { readonly signal: NodeJS.Signals | null }>;
+  readonly ended: Promise<EndedBy>;
   /** Waits until its whole output is a text. */
   readonly shows: (text: string) => Promise<void>;
 }
@@ -58,22 +53,14 @@ export class Mounted extends CliProcess {
   /** Starts a shell command with the mount as its folder. */
   start(command: string): Started {
     const child = spawn('sh', ['-c', command], { cwd: this.folder, stdio: 'pipe' });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (data: Buffer) => {
-      stdout += data.toString('latin1');
-    });
-    child.stderr.on('data', (data: Buffer) => {
-      stderr += data.toString('latin1');
-    });
-    const ended = once(child, 'close').then(([status, signal]) => ({ status, signal, stdout, stderr }));
+    const { shown, ended } = collect(child);
     const shows = async (text: string) => {
-      while (stdout !== text) await once(child.stdout, 'data');
+      while (shown() !== text) await once(child.stdout, 'data');
     };
     return { child, ended, shows };
   }
 
-  async sh(command: string): Promise<Shown> {
+  async sh(command: string): Promise<Ended> {
     const { child, ended } = this.start(command);
     child.stdin?.end();
     const { status, stdout, stderr } = await ended;

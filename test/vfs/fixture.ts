@@ -22,7 +22,7 @@ export class Fixture {
   sysAs(credentials: Credentials): Sys<'sync'> {
     const { system, tree } = this.machine;
     const task = system.tasks.create({ comm: 'test', credentials, fs: tree.initialContext(), fileLimit: 1024, isTracked: false });
-    const sys = new Sys(new SyncCaller(task, () => false), {
+    const sys = new Sys(new SyncCaller(task), {
       start() {
         throw new Error('these tests start no programs');
       },

@@ -52,6 +52,14 @@ const strictOption = () =>
 const connectOption = (...others: string[]) =>
   new Option('--connect <socket>', 'join the machine that "ioctopus serve" serves there, instead of booting one').conflicts(others);
 
+/** Options of a command that boots a machine for native programs. */
+const bootOptions = () => [boardOption(), seedOption(), timeOption(), evictionOption(), straceOption(), faultOption(), strictOption()];
+
+function withOptions(command: Command, options: readonly Option[]): Command {
+  for (const option of options) command.addOption(option);
+  return command;
+}
+
 const program = new Command('ioctopus')
   .description('Linux device nodes without the hardware and without the kernel')
   .enablePositionalOptions()
@@ -67,17 +75,9 @@ To begin with:
 ioctopus COMMAND --help says more.`,
   );
 
-program
-  .command('run')
+withOptions(program.command('run'), bootOptions())
   .summary('run a program with the device nodes of a machine')
   .description('run a program, unmodified, so that it finds the device nodes of a machine at /dev; its exit status becomes ours')
-  .addOption(boardOption())
-  .addOption(seedOption())
-  .addOption(timeOption())
-  .addOption(evictionOption())
-  .addOption(straceOption())
-  .addOption(faultOption())
-  .addOption(strictOption())
   .addOption(connectOption('board', 'seed', 'time', 'eviction', 'strace', 'fault', 'strict'))
   .argument('<command...>', 'the program and its arguments; put -- before them')
   .passThroughOptions()
@@ -119,18 +119,10 @@ Examples:
     process.exitCode = await mount(folder, command, options);
   });
 
-program
-  .command('serve')
+withOptions(program.command('serve'), bootOptions())
   .summary('boot one machine for several programs and mounts')
   .description('boot one machine for several programs, mounts and TypeScript programs, until Ctrl-C')
   .requiredOption('--socket <path>', 'where they join it: a Unix socket, which is made; only you, and root, may connect')
-  .addOption(boardOption())
-  .addOption(seedOption())
-  .addOption(timeOption())
-  .addOption(evictionOption())
-  .addOption(straceOption())
-  .addOption(faultOption())
-  .addOption(strictOption())
   .addHelpText(
     'after',
     `
@@ -180,7 +172,7 @@ experiment
   .description('list the experiments that there are')
   .action(() => listExperiments());
 experiment
-  .command('run')
+  .command('run', { isDefault: true })
   .description('run an experiment and print its table')
   .addOption(seedOption())
   .addOption(new Option('--json', 'print JSON instead'))

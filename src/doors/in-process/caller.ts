@@ -55,12 +55,9 @@ function* beginning<T>(begin: () => MaybeKernel<T>): Kernel<T> {
 
 export class SyncCaller implements Caller<'sync'> {
   readonly task: Task;
-  /** Set while the machine follows the host's clock. */
-  readonly #isPaced: () => boolean;
 
-  constructor(task: Task, isPaced: () => boolean) {
+  constructor(task: Task) {
     this.task = task;
-    this.#isPaced = isPaced;
   }
 
   call<T, R>(name: string, args: CallArguments, begin: () => MaybeKernel<T>, end: (value: T) => R, cleanup?: () => void): R {
@@ -70,7 +67,6 @@ export class SyncCaller implements Caller<'sync'> {
     const before = scheduler.enter(task);
     try {
       if (scheduler.running) throw new Error(`${name}() would stop the machine: inside a task or an event, use yield* with its own sys`);
-      if (this.#isPaced()) throw new Error(`${name}() would stop the machine: it follows the host's clock, so use machine.async`);
       enter(task, name, args);
       const answer = begin();
       if (!isKernel(answer) && isOver(system, task)) return end(answer);

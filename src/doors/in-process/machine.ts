@@ -35,17 +35,16 @@ class RunningProgram<T> implements Running<T> {
 export class InProcessMachine extends Machine implements ProgramStarter {
   /** The calls of the outermost code: synchronous, and they run the machine when they wait. Stepped machines only. */
   readonly sys: Sys<'sync'>;
-  /** The same task's calls as promises, for a machine that follows the host's clock. */
+  /** The same task's calls as promises, for code that lets other code of Node run while it waits. */
   readonly async: Sys<'async'>;
   readonly #root: Task;
   readonly #programs = new Set<RunningProgram<any>>();
-  #isPaced = false;
 
   constructor(board: Board, options: MachineOptions = {}) {
     super(board, options);
     // What the outermost code leaves open is a leak; that it exists is not.
     this.#root = this.#makeTask('main', ROOT, false);
-    this.sys = new Sys(new SyncCaller(this.#root, () => this.#isPaced), this);
+    this.sys = new Sys(new SyncCaller(this.#root), this);
     this.async = new Sys(new AsyncCaller(this.#root, () => this.system.scheduler.runReady()), this);
   }
 
@@ -85,11 +84,6 @@ export class InProcessMachine extends Machine implements ProgramStarter {
     for (const running of ended) {
       if (running.outcome?.ok === false && !running.isSeen && !(running.outcome.error instanceof Killed)) throw running.outcome.error;
     }
-  }
-
-  /** Marks the machine as following the host's clock: from now on only `async` calls and programs work. */
-  markPaced(): void {
-    this.#isPaced = true;
   }
 
   #makeTask(comm: string, credentials: Credentials, isTracked = true): Task {

@@ -75,11 +75,6 @@ export class Client implements Holder {
     return this.#slots[index] as Slot;
   }
 
-  /** Calls that have not been answered. */
-  get callsUnderWay(): number {
-    return this.#slots.filter((slot) => slot !== undefined && slot.state !== 'idle').length;
-  }
-
   /** Whether one of its threads waits for the machine; see {@link Slot.isWaiting}. */
   isWaiting(tid: number): boolean {
     return this.#slots.some((slot) => slot?.task.pid === tid && slot.isWaiting);

@@ -9,8 +9,8 @@ import {
 } from '../../abi/uapi/index.ts';
 import { copyStructFromUser, type FileOperations, type Kernel, Mutex, type System, type Task } from '../../kernel/index.ts';
 import { RPMSG_NAME_SIZE } from '../../ports/rpmsg/index.ts';
+import { EndpointNode } from './endpoint-node.ts';
 import { Nodes } from './nodes.ts';
-import { EndpointNode } from './rpmsg-char.ts';
 import type { ChannelInfo, RpmsgDevice, RpmsgDriver } from './rpmsg-device.ts';
 
 const makeNodes = (system: System) => new Nodes(system, 'rpmsg_ctrl', 'rpmsg_ctrl');

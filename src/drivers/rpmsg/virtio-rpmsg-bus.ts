@@ -1,7 +1,7 @@
 /** drivers/rpmsg/virtio_rpmsg_bus.c: rpmsg over two rings of a virtio device. Section 21 of docs/reference/remoteproc.md. */
 import { Errno, isErrno } from '../../abi/index.ts';
 import { RPMSG_ADDR_ANY, VIRTIO_ID_RPMSG } from '../../abi/uapi/index.ts';
-import { type Device, type Kernel, RawRestart, type System, WaitQueue, waitOn } from '../../kernel/index.ts';
+import type { Device, Kernel, System } from '../../kernel/index.ts';
 import {
   RPMSG_BUFFER_SIZE,
   RPMSG_NS_ADDR,
@@ -19,8 +19,7 @@ import { MessageBuffers } from './message-buffers.ts';
 import { RateLimit } from './rate-limit.ts';
 import { rpmsgBus } from './rpmsg-bus.ts';
 import { type ChannelInfo, RpmsgDevice, type RpmsgTransport } from './rpmsg-device.ts';
-
-const SEND_TIMEOUT_NS = 15e9;
+import { Transmitter } from './transmitter.ts';
 
 /** `struct virtproc_info`: the bus of one remote processor. */
 class VirtioRpmsgBus implements RpmsgTransport {
@@ -28,16 +27,11 @@ class VirtioRpmsgBus implements RpmsgTransport {
   readonly parent: Device;
   readonly #device: VirtioDevice;
   readonly #rx: Virtqueue<number>;
-  readonly #tx: Virtqueue<number>;
+  readonly #transmitter: Transmitter;
   readonly #buffers: MessageBuffers;
   readonly #addresses: AddressTable;
-  /** Senders without a buffer. While there are some the remote interrupts when it has used one. */
-  readonly #senders: WaitQueue;
-  #sleepers = 0;
   readonly #strangers: RateLimit;
-  /** The device is being taken away. */
-  #isGoing = false;
-  /** It has gone, with its rings and buffers. */
+  /** The device has gone, with its rings and buffers. */
   #isGone = false;
 
   /** The first half of rpmsg_probe. @throws Errno what the transport says of the queues; ENOMEM */
@@ -46,24 +40,24 @@ class VirtioRpmsgBus implements RpmsgTransport {
     this.#device = device;
     this.parent = device.device as Device;
     this.#addresses = new AddressTable(this.system.findings);
-    this.#senders = new WaitQueue(`${device.name} to have a buffer to send from`);
     this.#strangers = new RateLimit(this.system);
     this.system.kmalloc('struct virtproc_info');
     const queues = device.transport.findVqs(device, [
       { name: 'input', callback: () => this.#received() },
-      { name: 'output', callback: () => this.#senders.wake() },
+      { name: 'output', callback: () => this.#transmitter.used() },
     ]);
-    [this.#rx, this.#tx] = queues as [Virtqueue<number>, Virtqueue<number>];
-    if (this.#rx.num !== this.#tx.num)
-      this.system.findings.report('rpmsg-rings-differ', `the rings of ${device.name} have ${this.#rx.num} and ${this.#tx.num} entries`);
+    const [rx, tx] = queues as [Virtqueue<number>, Virtqueue<number>];
+    this.#rx = rx;
+    if (rx.num !== tx.num)
+      this.system.findings.report('rpmsg-rings-differ', `the rings of ${device.name} have ${rx.num} and ${tx.num} entries`);
     try {
-      this.#buffers = new MessageBuffers(device.transport, this.#rx.num);
+      this.#buffers = new MessageBuffers(device.transport, rx.num);
     } catch (error) {
       device.transport.delVqs(device);
       throw error;
     }
     for (let buffer = 0; buffer < this.#buffers.count; buffer++) this.#offer(buffer);
-    this.#tx.disableCb();
+    this.#transmitter = new Transmitter(device, tx, this.#buffers);
   }
 
   /** The second half: the control device, the name service, and the device is ready. */
@@ -85,8 +79,7 @@ class VirtioRpmsgBus implements RpmsgTransport {
   /** rpmsg_remove. */
   *remove(): Kernel<void> {
     this.#device.reset();
-    this.#isGoing = true;
-    this.#senders.wake();
+    this.#transmitter.going();
     yield* this.#end();
   }
 
@@ -95,6 +88,7 @@ class VirtioRpmsgBus implements RpmsgTransport {
     // Others may come while one goes.
     for (let [next] = bus.of(this); next !== undefined; [next] = bus.of(this)) yield* bus.unregister(next);
     this.#isGone = true;
+    this.#transmitter.gone();
     this.#device.transport.delVqs(this.#device);
     this.#buffers.free();
   }
@@ -161,15 +155,12 @@ class VirtioRpmsgBus implements RpmsgTransport {
 
   *send(endpoint: Endpoint, data: Uint8Array, destination: number): Kernel<void> {
     this.#check(endpoint, data, destination);
-    const buffer = this.#takeBuffer() ?? (yield* this.#waitForBuffer(endpoint.device));
-    this.#transmit(endpoint, buffer, data, destination);
+    yield* this.#transmitter.send(endpoint, data, destination);
   }
 
   trySend(endpoint: Endpoint, data: Uint8Array, destination: number): void {
     this.#check(endpoint, data, destination);
-    const buffer = this.#takeBuffer();
-    if (buffer === undefined) throw new Errno('ENOMEM', `${this.#device.name} has no buffer to send from`);
-    this.#transmit(endpoint, buffer, data, destination);
+    this.#transmitter.trySend(endpoint, data, destination);
   }
 
   *announce(channel: RpmsgDevice, isGoing: boolean): Kernel<void> {
@@ -195,55 +186,6 @@ class VirtioRpmsgBus implements RpmsgTransport {
       device.print('err', `message is too big (${data.length})`);
       throw new Errno('EMSGSIZE', `a message has at most ${RPMSG_PAYLOAD_MAX} bytes, not ${data.length}`);
     }
-  }
-
-  /** get_a_tx_buf: one that was never used, or one that the remote has given back. */
-  #takeBuffer(): number | undefined {
-    if (this.#isGone) return undefined;
-    return this.#buffers.takeUnused() ?? this.#tx.getBuf();
-  }
-
-  /**
-   * A signal does not end this wait: Linux then asks again and again until there is a buffer, without looking at the time. Where Linux would
-   * do so for ever, because the processor has gone, it ends here.
-   */
-  *#waitForBuffer(device: RpmsgDevice): Kernel<number> {
-    const queues = [{ queue: this.#senders, key: 1 }];
-    const what = this.#senders.name;
-    let sleep = waitOn(queues, { what, timeout_ns: SEND_TIMEOUT_NS });
-    let isInterrupted = false;
-    if (this.#sleepers++ === 0) this.#tx.enableCb();
-    try {
-      for (;;) {
-        const buffer = this.#takeBuffer();
-        if (buffer !== undefined) return buffer;
-        if (isInterrupted && this.#isGoing) throw new Errno('ERESTARTSYS', `${this.#device.name} has gone`);
-        const wake = yield sleep;
-        if (wake === 'signal') {
-          isInterrupted = true;
-          sleep = waitOn(queues, { what, mode: 'uninterruptible' });
-        } else if (wake === 'timeout') {
-          const late = this.#takeBuffer();
-          if (late !== undefined) return late;
-          device.print('err', 'timeout waiting for a tx buffer');
-          throw new RawRestart('the remote processor gave no buffer back for 15 s');
-        }
-      }
-    } finally {
-      if (--this.#sleepers === 0) this.#tx.disableCb();
-    }
-  }
-
-  #transmit({ address, device }: Endpoint, buffer: number, data: Uint8Array, destination: number): void {
-    const length = this.#buffers.fill(buffer, address, destination, data);
-    try {
-      this.#tx.addOutbuf(this.#buffers.segment(buffer, length), buffer);
-    } catch (error) {
-      // The buffer is lost, as it is in Linux.
-      if (isErrno(error)) device.print('err', `virtqueue_add_outbuf failed: ${-error.errno}`);
-      throw error;
-    }
-    this.#tx.kick();
   }
 
   /** rpmsg_recv_done. */

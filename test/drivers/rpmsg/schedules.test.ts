@@ -113,7 +113,7 @@ describe('programs that talk at once to a remote', () => {
         expect([undefined, 'EPIPE', 'ERESTARTSYS']).toContain(talk.failure);
         expect(talk.got).toEqual(talk.sent.slice(0, talk.got.length));
       }
-      settle(machine.sys);
+      machine.sys.nanosleep(3 * MS);
       expect(machine.ram.usedBytes).toBe(0);
       parts.start();
       settle(machine.sys);
