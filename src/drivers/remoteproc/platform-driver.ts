@@ -115,7 +115,16 @@ class PlatformDriver {
     for (const profile of regions()) {
       const entry = entryOf(rproc, profile);
       addCarveout(rproc, entry);
-      if (profile.provider.kind === 'ioremap') addDumpSegment(rproc, { da: BigInt(entry.da), size: entry.len });
+      if (profile.provider.kind === 'ioremap') this.#addToDump(rproc, BigInt(entry.da), entry.len);
+    }
+  }
+
+  /** Without memory for it the dump lacks a segment: stm32_rproc does not ask. */
+  #addToDump(rproc: Rproc, da: bigint, size: number): void {
+    try {
+      addDumpSegment(rproc, { da, size });
+    } catch (error) {
+      if (!isErrno(error, 'ENOMEM')) throw error;
     }
   }
 
