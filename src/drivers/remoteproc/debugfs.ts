@@ -84,7 +84,7 @@ export function createDebugDirectory(rproc: Rproc): () => void {
   );
   directory.createFile('recovery', 0o600, recovery);
   directory.createFile('crash', 0o200, { write: (_file, from) => crash(rproc, from) });
-  directory.createText('resource_table', 0o400, () => resourceTableText(rproc));
+  directory.createText('resource_table', 0o400, () => resourceTableText(rproc.tablePtr));
   directory.createText('carveout_memories', 0o400, () => carveoutsText(rproc));
   directory.createFile('coredump', 0o600, coredump);
   return () => {

@@ -3,6 +3,8 @@ import { FW_RSC_ADDR_ANY } from '../../ports/remoteproc/index.ts';
 import type { MemEntry } from './mem-entry.ts';
 import { type Overlap, overlapsOf, type Placed } from './overlaps.ts';
 import type { Rproc } from './rproc.ts';
+import { privateTable } from './table.ts';
+import { resourceTableText } from './table-text.ts';
 
 /** What a request was compared with, and by which rule it was taken or not. */
 export interface Candidate {
@@ -112,6 +114,14 @@ export class Observer {
 
   virtio(text: string): void {
     this.#virtio.add(text);
+  }
+
+  /** What the host has changed in the table since before the boot, as lines of debugfs: `was → is`. */
+  get tableChanges(): readonly string[] {
+    if (this.tableBefore === undefined || this.#rproc.tablePtr === undefined) return [];
+    const before = resourceTableText(privateTable(this.tableBefore)).split('\n');
+    const now = resourceTableText(this.#rproc.tablePtr).split('\n');
+    return before.flatMap((line, index) => (line === now[index] ? [] : [`${line.trim()} → ${now[index]?.trim()}`]));
   }
 
   /** The list of regions as it is now. */

@@ -80,11 +80,11 @@ function entryText(table: ResourceTable, index: number): string | undefined {
 /** %pK before anything is random enough to hash with. */
 const POINTER = '(____ptrval____)';
 
-export function resourceTableText({ tablePtr }: Rproc): string {
-  if (tablePtr === undefined) return 'No resource table found\n';
+export function resourceTableText(table: ResourceTable | undefined): string {
+  if (table === undefined) return 'No resource table found\n';
   let text = '';
-  for (let index = 0; index < countOf(tablePtr); index++) {
-    const entry = entryText(tablePtr, index);
+  for (let index = 0; index < countOf(table); index++) {
+    const entry = entryText(table, index);
     if (entry === undefined) break;
     text += entry;
   }

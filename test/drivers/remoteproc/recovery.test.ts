@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { elf32_hdr, elf32_phdr, O_RDONLY, O_RDWR, O_WRONLY } from '../../../src/abi/uapi/index.ts';
-import { addDumpSegment, rprocCoredumpUsingSections } from '../../../src/drivers/remoteproc/index.ts';
+import { addDumpSegment, reportCrash, rprocCoredumpUsingSections } from '../../../src/drivers/remoteproc/index.ts';
 import { crashFirmware, iommuLayout, sramLayout } from '../../../src/hardware/remote-processor/index.ts';
-import { bootRemoteproc, errnoOf, type Fixture, firmwareWith, TEXT, TRACE } from './fixture.ts';
+import { bootRemoteproc, errnoOf, type Fixture, firmwareWith, TEXT, TRACE, tableOf } from './fixture.ts';
 
 const crash = (machine: Fixture, type = 2) => machine.write(machine.debug('crash'), `${type}`);
 const DUMP = '/sys/class/devcoredump/devcd1/data';
@@ -125,6 +125,30 @@ describe('a crash (14)', () => {
     machine.pass();
     expect(machine.state()).toBe('attached');
     expect(machine.processor.starts).toBe(0);
+  });
+
+  test('that works once with a table, for no clean copy is left', () => {
+    const machine = bootRemoteproc({ isDetached: true, attachOnRecovery: true });
+    machine.processor.bus.write(TEXT + 0x1000, tableOf([]));
+    machine.start();
+    crash(machine);
+    machine.pass();
+    expect(machine.state()).toBe('attached');
+    crash(machine);
+    machine.pass();
+    expect(machine.state()).toBe('crashed');
+  });
+
+  test('a crash while it boots is handled once it has', () => {
+    const machine: Fixture = bootRemoteproc({
+      onStep(step) {
+        if (step === 'load' && machine.rproc.crashCount === 0) reportCrash(machine.rproc, 2);
+      },
+    });
+    machine.use(firmwareWith([]));
+    machine.start();
+    machine.pass();
+    expect([machine.state(), machine.rproc.crashCount, machine.processor.starts]).toEqual(['running', 1, 2]);
   });
 });
 

@@ -54,6 +54,24 @@ describe('the table of 27.1', () => {
     expect(view.getUint8(0x68)).toBe(7);
   });
 
+  test('what the host has changed is told', () => {
+    const { machine } = startWith([vdev]);
+    expect(machine.rproc.observer.tableChanges).toEqual([
+      'Guest features 0x0 → Guest features 0x1',
+      'Status 0x0 → Status 0x7',
+      'Device Address 0xffffffff → Device Address 0x10040000',
+      'Device Address 0xffffffff → Device Address 0x10041000',
+      'Notify ID 0 → Notify ID 1',
+    ]);
+    expect(machine.rproc.observer.virtioEvents).toEqual(
+      expect.arrayContaining(['status of vdev0 = 0x3', 'features of vdev0 = 0x1', 'status of vdev0 = 0x7', 'kick 0']),
+    );
+    const events = machine.rproc.observer.lifetimes.filter(({ entry }) => entry === 'vdev0vring0').map(({ event }) => event);
+    expect(events).toEqual(['register', 'alloc']);
+    machine.stop();
+    expect(machine.rproc.observer.lifetimes.at(-1)?.event).toBe('release');
+  });
+
   test('after a stop nothing is left of them', () => {
     const { machine } = startWith([vdev]);
     machine.stop();

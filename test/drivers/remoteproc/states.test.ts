@@ -277,6 +277,23 @@ describe('what fails, and what is undone (12.1)', () => {
     expect(machine.rproc.carveouts).toEqual([]);
   });
 
+  test.each(['firmware', 'prepare', 'alloc', 'load', 'start', 'subdevice'] as const)('the step %s', (wanted) => {
+    let fails = true;
+    const machine = bootRemoteproc({
+      onStep(step) {
+        if (fails && step === wanted) failing();
+      },
+    });
+    machine.write(machine.sysfs('firmware'), 'echo.elf');
+    // Whatever was wrong with a region, it is without memory.
+    expect(errnoOf(() => machine.start())).toBe(wanted === 'alloc' ? 'ENOMEM' : 'EIO');
+    expect([machine.state(), machine.rproc.power, machine.processor.isRunning]).toEqual(['offline', 0, false]);
+    fails = false;
+    machine.start();
+    machine.pass();
+    expect(machine.read(machine.debug('trace0'))).toContain('echo: serving');
+  });
+
   test('a stop that fails leaves it running with a user, but without virtio devices', () => {
     let fails = true;
     const machine = bootRemoteproc({
