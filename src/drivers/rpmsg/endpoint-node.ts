@@ -33,6 +33,9 @@ const KMALLOC_MAX_SIZE = 4 * 2 ** 20;
 
 const makeNodes = (system: System) => new Nodes(system, 'rpmsg_char', 'rpmsg');
 
+/** /dev/rpmsgN. */
+export const endpointNodes = (system: System): Nodes => system.single(makeNodes);
+
 export interface EndpointNodeDescription {
   readonly channel: RpmsgDevice;
   readonly parent: Device;
@@ -74,7 +77,7 @@ export class EndpointNode {
     this.info = info;
     this.#defaultEndpoint = endpoint;
     this.#siblings = siblings;
-    const nodes = system.single(makeNodes);
+    const nodes = endpointNodes(system);
     this.#number = nodes.take();
     const name = nodes.name(this.#number);
     this.#lock = new Mutex(`/dev/${name}`);
@@ -254,13 +257,13 @@ export class EndpointNode {
   }
 
   get #name(): string {
-    return this.#system.single(makeNodes).name(this.#number);
+    return endpointNodes(this.#system).name(this.#number);
   }
 
   /** put_device: the number is free when nobody has the file open any more either. */
   #put(): void {
     if (--this.#holders > 0) return;
-    this.#system.single(makeNodes).giveBack(this.#number);
+    endpointNodes(this.#system).giveBack(this.#number);
     this.#system.ledger.remove(this);
   }
 

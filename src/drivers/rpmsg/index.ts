@@ -1,8 +1,9 @@
 /** drivers/rpmsg: messages to remote processors, over virtio rings. Sections 21 to 23 of docs/reference/remoteproc.md. */
 import type { System } from '../../kernel/index.ts';
+import { endpointNodes } from './endpoint-node.ts';
 import { rpmsgBus } from './rpmsg-bus.ts';
 import { rpmsgChrdevDriver } from './rpmsg-char.ts';
-import { rpmsgCtrlDriver } from './rpmsg-ctrl.ts';
+import { controlNodes, rpmsgCtrlDriver } from './rpmsg-ctrl.ts';
 import type { RpmsgDriver } from './rpmsg-device.ts';
 import { rpmsgNsDriver } from './rpmsg-ns.ts';
 import { addVirtioRpmsgDriver } from './virtio-rpmsg-bus.ts';
@@ -15,7 +16,10 @@ export const registerRpmsgDriver = (system: System, driver: RpmsgDriver): (() =>
 
 function makeRpmsg(system: System): true {
   system.deviceModel.class('rpmsg');
-  for (const driver of [rpmsgNsDriver, rpmsgCtrlDriver, rpmsgChrdevDriver]) registerRpmsgDriver(system, driver);
+  // Each takes its numbers when it is loaded.
+  endpointNodes(system);
+  controlNodes(system);
+  for (const driver of [rpmsgChrdevDriver, rpmsgCtrlDriver, rpmsgNsDriver]) registerRpmsgDriver(system, driver);
   addVirtioRpmsgDriver(system);
   return true;
 }

@@ -15,6 +15,9 @@ import type { ChannelInfo, RpmsgDevice, RpmsgDriver } from './rpmsg-device.ts';
 
 const makeNodes = (system: System) => new Nodes(system, 'rpmsg_ctrl', 'rpmsg_ctrl');
 
+/** /dev/rpmsg_ctrlN. */
+export const controlNodes = (system: System): Nodes => system.single(makeNodes);
+
 /** `struct rpmsg_ctrldev`. */
 class ControlNode {
   readonly #channel: RpmsgDevice;
@@ -32,7 +35,7 @@ class ControlNode {
     system.kmalloc('struct rpmsg_ctrldev');
     this.#channel = channel;
     this.#system = system;
-    this.#nodes = system.single(makeNodes);
+    this.#nodes = controlNodes(system);
     this.#number = this.#nodes.take();
     this.#lock = new Mutex(`/dev/${this.#name}`);
     try {

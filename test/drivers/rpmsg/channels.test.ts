@@ -49,6 +49,14 @@ describe('the bus', () => {
     expect(['name', 'src', 'dst'].map((name) => shown(sys, `/sys/class/rpmsg/rpmsg0/${name}`))).toEqual(['rpmsg-raw', '1024', '1024']);
   });
 
+  rpmsgTest({ isOff: true })('has its numbers before there is a processor', ({ machine, sys }) => {
+    const devices = machine.fs.readFileSync('/proc/devices', 'latin1') as string;
+    const majorOf = (name: string) => Number(new RegExp(`^ *(\\d+) ${name}$`, 'm').exec(devices)?.[1]);
+    // Majors are given from the highest down.
+    expect(majorOf('rpmsg_char')).toBe(majorOf('rpmsg_ctrl') + 1);
+    expect(nodesOf(sys)).toEqual([]);
+  });
+
   test('tells of channels that come and go', ({ machine, sys, parts }) => {
     settle(sys);
     const events: Uevent[] = [];
