@@ -2,6 +2,7 @@
 import type { Experiment } from './experiment.ts';
 import { ims } from './ims.ts';
 import { keembayLifetimes } from './keembay-lifetimes.ts';
+import { remoteprocRegions } from './remoteproc-regions.ts';
 import { vcsmDesigns } from './vcsm-designs.ts';
 
 export { type Comparison, type Experiment, formatComparison } from './experiment.ts';
@@ -9,5 +10,6 @@ export { type Comparison, type Experiment, formatComparison } from './experiment
 export const experiments: Readonly<Record<string, Experiment>> = {
   [ims.name]: ims,
   [keembayLifetimes.name]: keembayLifetimes,
+  [remoteprocRegions.name]: remoteprocRegions,
   [vcsmDesigns.name]: vcsmDesigns,
 };
