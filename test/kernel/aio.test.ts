@@ -123,7 +123,8 @@ describe('requests that end later', () => {
   });
 
   test('are cancelled when their program ends', () => {
-    const { machine, device } = bootSlow();
+    const { machine, device, fd: unused } = bootSlow();
+    machine.sys.close(unused);
     const running = machine.spawn(function* (sys) {
       const fd = yield* sys.open('/dev/slow', O_RDWR);
       const context = yield* sys.io_setup(1);
