@@ -4,6 +4,7 @@ export { autoconfigEndpoint, autoconfigEndpointSs, autoconfigRelease, autoconfig
 export { type OsDescriptors, UsbCompositeDev, type WebUsb } from './gadget/composite.ts';
 export { isLanguage, USB_MAX_STRING_LEN } from './gadget/composite-strings.ts';
 export { configEpBySpeed } from './gadget/config-ep.ts';
+export { addUsbGadgets, unregisterGadgetItem } from './gadget/configfs/index.ts';
 export {
   activateGadget,
   addUdc,

@@ -2,8 +2,6 @@
 import { Errno } from '../../abi/index.ts';
 import {
   USB_CONFIG_ATT_SELFPOWER,
-  USB_DT_DEVICE,
-  USB_DT_DEVICE_SIZE,
   USB_SPEED_SUPER,
   USB_STATE_CONFIGURED,
   type UsbCtrlRequest,
@@ -59,26 +57,11 @@ export class UsbCompositeDev {
   readonly request = new UsbRequest();
   #lastStringId = 0;
 
-  constructor(gadget: UsbGadget, configs: readonly UsbConfiguration[], desc: Partial<UsbDeviceDescriptor>) {
+  /** @param desc it is changed, and stays the maker's */
+  constructor(gadget: UsbGadget, configs: readonly UsbConfiguration[], desc: UsbDeviceDescriptor) {
     this.gadget = gadget;
     this.configs = configs;
-    this.desc = {
-      bLength: USB_DT_DEVICE_SIZE,
-      bDescriptorType: USB_DT_DEVICE,
-      bcdUSB: 0,
-      bDeviceClass: 0,
-      bDeviceSubClass: 0,
-      bDeviceProtocol: 0,
-      bMaxPacketSize0: 0,
-      idVendor: 0,
-      idProduct: 0,
-      bcdDevice: 0,
-      iManufacturer: 0,
-      iProduct: 0,
-      iSerialNumber: 0,
-      bNumConfigurations: 0,
-      ...desc,
-    };
+    this.desc = desc;
     this.request.buf = new Uint8Array(EP0_BUFFER_SIZE);
     for (const config of configs) config.cdev = this;
   }

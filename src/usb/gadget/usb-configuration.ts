@@ -67,6 +67,13 @@ export class UsbConfiguration {
     }
   }
 
+  /** It is no part of a device any more. */
+  reset(): void {
+    this.cdev = undefined;
+    this.nextInterfaceId = 0;
+    this.interfaces.length = 0;
+  }
+
   /** Whether some function has descriptors for a speed, so that the configuration is there. @param speed USB_SPEED_ */
   isAtSpeed(speed: number): boolean {
     if (speed >= USB_SPEED_SUPER_PLUS) return this.functions.some((one) => one.sspDescriptors !== undefined);
