@@ -9,6 +9,7 @@ import { raspberrypi4 } from './raspberrypi4.ts';
 
 export type { KeembayBoard, KeembayOptions, KeembayParts } from './keembay.ts';
 export type { NonCoherentBoardOptions } from './noncoherent.ts';
+export { type UsbControllers, usbControllersOf } from './usb-controllers.ts';
 export { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from './videocore.ts';
 export { contiguous, generic, keembay, noncoherent, raspberrypi3, raspberrypi4 };
 

@@ -93,6 +93,7 @@ export {
   sleep,
   type Wait,
   type Waiter,
+  type WaitMode,
   type WaitOptions,
   WaitQueue,
   type Wake,

@@ -1,5 +1,4 @@
-/** USB: device controllers and what gadgets are made with. */
-
+/** USB: device controllers and what gadgets are made with; host controllers, devices and their drivers. */
 export { autoconfigEndpoint, autoconfigEndpointSs, autoconfigRelease, autoconfigReset } from './gadget/autoconfig.ts';
 export { type OsDescriptors, UsbCompositeDev, type WebUsb } from './gadget/composite.ts';
 export { isLanguage, USB_MAX_STRING_LEN } from './gadget/composite-strings.ts';
@@ -37,3 +36,22 @@ export {
   type UsbGadgetOps,
 } from './gadget/usb-gadget.ts';
 export { UsbRequest, type UsbRequestComplete } from './gadget/usb-request.ts';
+
+export { type AltSetting, type Configuration, parseConfiguration } from './host/configuration.ts';
+export type { HcDriver, Hcd } from './host/hcd.ts';
+export {
+  bulkMessage,
+  type ControlRequest,
+  clearHalt,
+  controlMessage,
+  getDescriptor,
+  getString,
+  killUrb,
+  type TransferOptions,
+  transfer,
+} from './host/message.ts';
+export { setConfiguration } from './host/set-configuration.ts';
+export { type IsoPacket, URB_ISO_ASAP, URB_NO_INTERRUPT, URB_SHORT_NOT_OK, URB_ZERO_PACKET, Urb, type UrbDescription } from './host/urb.ts';
+export { addHcd, chooseSetting, resetDevice, rootHubOf, usbDevices } from './host/usb-core.ts';
+export { UsbDevice, UsbHostEndpoint, UsbInterface } from './host/usb-device.ts';
+export { claimInterface, deregisterUsbDriver, registerUsbDriver, releaseInterface, type UsbDriver } from './host/usb-driver.ts';

@@ -29,6 +29,7 @@ import * as syncFile from '../../src/abi/uapi/sync-file.ts';
 import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
 import * as usbCh9 from '../../src/abi/uapi/usb-ch9.ts';
+import * as usbCh11 from '../../src/abi/uapi/usb-ch11.ts';
 import * as vcSmCma from '../../src/abi/uapi/vc_sm_cma_ioctl.ts';
 import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
@@ -104,6 +105,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [stat, ['sys/stat.h', 'linux/magic.h']],
   [udmabuf, ['linux/udmabuf.h']],
   [usbCh9, ['linux/usb/ch9.h']],
+  [usbCh11, ['linux/usb/ch9.h', 'linux/usb/ch11.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
   [file, ['sys/file.h']],

@@ -21,7 +21,14 @@ import {
   usb_endpoint_type,
 } from '../../abi/uapi/index.ts';
 import type { Kernel } from '../../kernel/index.ts';
-import { configEpBySpeed, type UsbConfiguration, UsbFunction, type UsbGadget, type UsbOsDescTable } from '../../usb/index.ts';
+import {
+  configEpBySpeed,
+  type UsbCompositeDev,
+  type UsbConfiguration,
+  UsbFunction,
+  type UsbGadget,
+  type UsbOsDescTable,
+} from '../../usb/index.ts';
 import { type BoundDescriptors, bindDescriptors } from './bind-descriptors.ts';
 import type { FfsEndpoint } from './endpoint.ts';
 import type { Ffs } from './ffs.ts';
@@ -50,8 +57,9 @@ export class FfsFunction extends UsbFunction {
   *bind(config: UsbConfiguration): Kernel<void> {
     const { ffs, isReady } = this.#folder.record;
     if (!isReady || ffs === undefined) throw new Errno('ENODEV', 'the function has not been described');
-    const { gadget } = config;
-    if (this.#folder.boundFunctions === 0) this.#folder.bindStrings(ffs, config);
+    const cdev = config.cdev as UsbCompositeDev;
+    const { gadget } = cdev;
+    if (this.#folder.boundFunctions === 0) this.#folder.bindStrings(ffs, cdev);
     this.#folder.boundFunctions++;
     try {
       this.#bound = bindDescriptors(ffs, gadget, {
@@ -67,7 +75,7 @@ export class FfsFunction extends UsbFunction {
     [this.fsDescriptors, this.hsDescriptors, this.ssDescriptors] = this.#bound.speeds;
     this.sspDescriptors = this.ssDescriptors;
     this.strings = this.#folder.strings;
-    this.osDescTable = config.cdev.useOsString ? osTable(ffs, this.#bound.interfaces) : [];
+    this.osDescTable = cdev.osDescriptors !== undefined ? osTable(ffs, this.#bound.interfaces) : [];
     ffs.addEvent(FUNCTIONFS_BIND);
   }
 

@@ -1,13 +1,13 @@
 /** struct f_fs_opts of u_fs.h: a folder functions/ffs.NAME of a gadget. */
-import { Errno } from '../../abi/index.ts';
+import { Errno, isErrno } from '../../abi/index.ts';
 import type { Kernel, System } from '../../kernel/index.ts';
 import {
   registerUsbFunction,
-  type UsbConfiguration,
+  type UsbCompositeDev,
   type UsbFunctionDriver,
   UsbFunctionInstance,
   type UsbGadgetStrings,
-  unregisterGadgetOf,
+  unregisterGadgetItem,
 } from '../../usb/index.ts';
 import type { Ffs } from './ffs.ts';
 import { FfsFunction } from './function.ts';
@@ -35,8 +35,8 @@ export class FfsFolder extends UsbFunctionInstance {
   }
 
   /** functionfs_bind: the mount goes to a controller, and its strings get numbers. @throws Errno EBADFD; ENODEV no number is left */
-  bindStrings(ffs: Ffs, { gadget, cdev }: UsbConfiguration): void {
-    ffs.bind(gadget, () => {
+  bindStrings(ffs: Ffs, cdev: UsbCompositeDev): void {
+    ffs.bind(cdev.gadget, () => {
       const first = cdev.stringIds(ffs.totals.strings);
       this.strings = ffs.strings.map(({ language, strings }) => ({
         language,
@@ -51,7 +51,14 @@ export class FfsFolder extends UsbFunctionInstance {
   }
 
   *#unbindGadget(): Kernel<void> {
-    yield* unregisterGadgetOf(this);
+    const gadget = this.parent?.parent;
+    if (gadget === undefined) return;
+    try {
+      yield* unregisterGadgetItem(gadget);
+    } catch (error) {
+      // Somebody else has just done it.
+      if (!isErrno(error, 'ENODEV')) throw error;
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { isErrno } from '../../../src/abi/index.ts';
 import { O_RDONLY, O_RDWR } from '../../../src/abi/uapi/index.ts';
-import { addInstance } from '../../../src/drivers/functionfs/instances.ts';
+import { addInstance } from '../../../src/drivers/functionfs/index.ts';
 import { Fixture } from '../../vfs/fixture.ts';
 import { BLOBS } from './blobs.ts';
 import { EVENTFD, NO_EVENTFD } from './generate-blobs.ts';

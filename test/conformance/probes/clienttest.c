@@ -9,8 +9,6 @@
 #define ROUNDS 4
 
 static int ep0, ep1, ep2;
-/* What the host's last request gave. */
-static struct { long ret; int err; } vendor;
 /* How each thread ended: the first result that was no success, and what it had moved until then. */
 static struct ended { long ret; int err; long moved; bool wrong; } source, sink;
 
@@ -88,9 +86,8 @@ static void *host_thread(void *v)
 		if (n > 0)
 			sent += n;
 	}
-	value("host.moved", "in=%ld right=%d out=%ld", got, right, sent);
-	vendor.ret = control(0xc1, 0x31, 5, 0, reply, 8, 5000);
-	vendor.err = errno;
+	say("host.moved: in=%ld right=%d out=%ld\n", got, right, sent);
+	say_num("host.vendor_in", control(0xc1, 0x31, 5, 0, reply, 8, 5000));
 	return NULL;
 }
 
@@ -165,9 +162,9 @@ static void run(bool legacy)
 	pthread_create(&threads[2], NULL, host_thread, NULL);
 	read_events();
 	pthread_join(threads[2], NULL);
-	errno = vendor.err;
-	num("host.vendor_in", vendor.ret, NULL);
-	/* The host goes away; the threads hear of it. */
+	say_all();
+	/* The host goes away while both threads wait for it. */
+	usleep(200000);
 	unbind_gadget();
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);

@@ -180,6 +180,32 @@ static const char *event_name(int t)
 
 /* ---- the host's side ------------------------------------------------------- */
 
+/* What the host has to say while the daemon prints, too: kept until say_all. */
+static char said[4096];
+static size_t said_length;
+
+__attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	said_length += (size_t)vsnprintf(said + said_length, sizeof said - said_length, fmt, ap);
+	va_end(ap);
+}
+
+static void say_num(const char *name, long n)
+{
+	say("%s: ret=%ld errno=%s\n", name, n, err_name(n < 0 ? errno : 0));
+}
+
+static void say_all(void)
+{
+	fputs(said, stdout);
+	fflush(stdout);
+	said_length = 0;
+	said[0] = 0;
+}
+
 static int host = -1;
 
 static int number_in(const char *dir, const char *file, int base)
@@ -220,7 +246,7 @@ static void open_host(int product)
 		if (host < 0)
 			usleep(20000);
 	}
-	num("host.claim", ioctl(host, USBDEVFS_CLAIMINTERFACE, &interface), NULL);
+	say_num("host.claim", ioctl(host, USBDEVFS_CLAIMINTERFACE, &interface));
 }
 
 static long bulk(int ep, void *buf, unsigned len, unsigned ms)
@@ -245,7 +271,7 @@ static void gadget_unused(void) __attribute__((unused));
 static void gadget_unused(void)
 {
 	(void)unbind_gadget; (void)end_gadget; (void)add_companion; (void)event_name; (void)bulk; (void)control; (void)open_host;
-	(void)bind_gadget; (void)make_gadget; (void)write_strings; (void)add_interface; (void)add_endpoint;
+	(void)say_num; (void)say_all; (void)bind_gadget; (void)make_gadget; (void)write_strings; (void)add_interface; (void)add_endpoint;
 }
 
 #endif
