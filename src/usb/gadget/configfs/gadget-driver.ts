@@ -7,8 +7,6 @@ import { UsbCompositeDev } from '../composite.ts';
 import type { UsbGadget, UsbGadgetDriver } from '../usb-gadget.ts';
 import type { GadgetInfo } from './gadget-info.ts';
 
-/** The attribute of the gadget's device while it is bound. */
-const SUSPENDED = 'suspended';
 
 export class ConfigfsGadgetDriver implements UsbGadgetDriver {
   readonly function: string;
@@ -51,7 +49,6 @@ export class ConfigfsGadgetDriver implements UsbGadgetDriver {
       yield* this.#unbindFunctions();
       throw error;
     }
-    gadget.device.directory.createFile({ name: SUSPENDED, mode: 0o444, show: () => `${cdev.suspended ? 1 : 0}\n` });
     this.#cdev = cdev;
   }
 
@@ -86,7 +83,6 @@ export class ConfigfsGadgetDriver implements UsbGadgetDriver {
   *unbind(gadget: UsbGadget): Kernel<void> {
     this.#cdev = undefined;
     yield* this.#unbindFunctions();
-    gadget.device.directory.remove(SUSPENDED);
     autoconfigReset(gadget);
     gadget.deactivated = false;
   }
