@@ -1,3 +1,4 @@
+import { isErrno } from '../../../src/abi/index.ts';
 import { O_RDONLY, O_RDWR, O_WRONLY, POLLIN, USB_DIR_IN, USB_DIR_OUT, usb_functionfs_event } from '../../../src/abi/uapi/index.ts';
 import { addUsbControllers, type UsbControllers, type UsbControllersOptions } from '../../../src/boards/usb-controllers.ts';
 import { addSystemHeap } from '../../../src/dma-buf/index.ts';
@@ -114,6 +115,17 @@ export class FunctionFixture {
 
   unbind(): void {
     this.put('UDC', '\n');
+  }
+
+  /** The error's name, or `ok`. */
+  errorOf(call: () => unknown): string {
+    try {
+      call();
+      return 'ok';
+    } catch (error) {
+      if (isErrno(error)) return error.code;
+      throw error;
+    }
   }
 
   /** Lets so much time pass. */
