@@ -51,7 +51,6 @@ export class UsbCompositeDev {
   webUsb: WebUsb | undefined;
   /** The configuration that the host has chosen. */
   config: UsbConfiguration | undefined;
-  suspended = false;
   /** Interfaces whose function has asked to be waited for. */
   delayedStatus = 0;
   readonly request = new UsbRequest();
@@ -62,6 +61,7 @@ export class UsbCompositeDev {
     this.gadget = gadget;
     this.configs = configs;
     this.desc = desc;
+    gadget.suspended = false;
     this.request.buf = new Uint8Array(EP0_BUFFER_SIZE);
     for (const config of configs) config.cdev = this;
   }
@@ -157,21 +157,21 @@ export class UsbCompositeDev {
   /** composite_disconnect. */
   disconnect(): void {
     this.gadget.ops.vbusDraw?.(this.gadget, 0);
-    this.suspended = false;
+    this.gadget.suspended = false;
     this.#leaveConfig();
   }
 
   /** composite_reset. */
   reset(): void {
     this.gadget.ops.vbusDraw?.(this.gadget, UNCONFIGURED_DRAW);
-    this.suspended = false;
+    this.gadget.suspended = false;
     this.#leaveConfig();
   }
 
   /** composite_suspend. */
   suspend(): void {
     for (const one of this.config?.functions ?? []) one.suspend?.();
-    this.suspended = true;
+    this.gadget.suspended = true;
     if (((this.config?.bmAttributes ?? 0) & USB_CONFIG_ATT_SELFPOWER) !== 0) this.gadget.ops.setSelfpowered?.(this.gadget, true);
     this.gadget.ops.vbusDraw?.(this.gadget, 2);
   }
@@ -181,6 +181,6 @@ export class UsbCompositeDev {
     for (const one of this.config?.functions ?? []) if (!one.funcSuspended) one.resume?.();
     if (this.config === undefined) this.gadget.ops.vbusDraw?.(this.gadget, VBUS_DRAW);
     else this.#draw(this.#powerOf(this.config));
-    this.suspended = false;
+    this.gadget.suspended = false;
   }
 }

@@ -7,7 +7,6 @@ import { UsbCompositeDev } from '../composite.ts';
 import type { UsbGadget, UsbGadgetDriver } from '../usb-gadget.ts';
 import type { GadgetInfo } from './gadget-info.ts';
 
-
 export class ConfigfsGadgetDriver implements UsbGadgetDriver {
   readonly function: string;
   readonly name: string;
