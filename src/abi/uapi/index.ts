@@ -28,6 +28,7 @@ export * from './udmabuf.ts';
 export * from './uio.ts';
 export * from './usb-ch9.ts';
 export * from './usb-ch11.ts';
+export * from './usbdevice-fs.ts';
 export * from './vc_sm_cma_ioctl.ts';
 export * from './vgem-drm.ts';
 export * from './xattr.ts';
