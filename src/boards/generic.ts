@@ -1,6 +1,7 @@
 import { addSwSync, addSystemHeap, addUdmabuf } from '../dma-buf/index.ts';
 import { addVgem } from '../drivers/vgem/index.ts';
 import type { Board } from '../machine/index.ts';
+import { addUsbGadgets } from '../usb/index.ts';
 import { addUsbControllers } from './usb-controllers.ts';
 
 /** A PC without special hardware: what every Linux machine has. */
@@ -14,6 +15,7 @@ export function generic(): Board {
       addSwSync(machine.system);
       addVgem(machine.system, machine.ram);
       addUsbControllers(machine);
+      addUsbGadgets(machine.system);
     },
   };
 }

@@ -1,5 +1,9 @@
 /** USB: device controllers and what gadgets are made with; host controllers, devices and their drivers. */
 export { autoconfigEndpoint, autoconfigEndpointSs, autoconfigRelease, autoconfigReset } from './gadget/autoconfig.ts';
+export { type OsDescriptors, UsbCompositeDev, type WebUsb } from './gadget/composite.ts';
+export { isLanguage, USB_MAX_STRING_LEN } from './gadget/composite-strings.ts';
+export { configEpBySpeed } from './gadget/config-ep.ts';
+export { addUsbGadgets, unregisterGadgetItem } from './gadget/configfs/index.ts';
 export {
   activateGadget,
   addUdc,
@@ -11,7 +15,19 @@ export {
   udcs,
   unregisterGadgetDriver,
 } from './gadget/udc.ts';
+export { functionDescriptors, UsbConfiguration } from './gadget/usb-configuration.ts';
 export { UsbEp, type UsbEpCaps, type UsbEpDescription, type UsbEpOps } from './gadget/usb-ep.ts';
+export {
+  getUsbFunctionInstance,
+  registerUsbFunction,
+  UsbFunction,
+  type UsbFunctionDriver,
+  UsbFunctionInstance,
+  type UsbGadgetStrings,
+  type UsbOsDescTable,
+  type UsbOsProperty,
+  type UsbString,
+} from './gadget/usb-function.ts';
 export {
   USB_GADGET_DELAYED_STATUS,
   UsbGadget,

@@ -1,13 +1,16 @@
 /** The uapi headers of Linux as TypeScript: one file per header, constants under their exact C names. */
+export * from './aio_abi.ts';
 export * from './dma-buf.ts';
 export * from './dma-heap.ts';
 export * from './drm.ts';
 export * from './drm-mode.ts';
+export * from './eventfd.ts';
 export * from './eventpoll.ts';
 export * from './fcntl.ts';
 export * from './file.ts';
 export * from './filter.ts';
 export * from './fs.ts';
+export * from './functionfs.ts';
 export * from './ioctopus-dma-test.ts';
 export * from './ioctopus-keembay-ipc.ts';
 export * from './limits.ts';
