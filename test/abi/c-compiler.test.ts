@@ -30,6 +30,7 @@ import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
 import * as usbCh9 from '../../src/abi/uapi/usb-ch9.ts';
 import * as usbCh11 from '../../src/abi/uapi/usb-ch11.ts';
+import * as usbdeviceFs from '../../src/abi/uapi/usbdevice-fs.ts';
 import * as vcSmCma from '../../src/abi/uapi/vc_sm_cma_ioctl.ts';
 import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
@@ -106,6 +107,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [udmabuf, ['linux/udmabuf.h']],
   [usbCh9, ['linux/usb/ch9.h']],
   [usbCh11, ['linux/usb/ch9.h', 'linux/usb/ch11.h']],
+  [usbdeviceFs, ['linux/ioctl.h', 'linux/usbdevice_fs.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
   [file, ['sys/file.h']],

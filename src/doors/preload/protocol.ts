@@ -142,6 +142,8 @@ export const IO_UP_RESERVE = 50;
 export const IO_UP_UNMAP = 51;
 export const IO_UP_HOLD = 52;
 export const IO_UP_SEND = 53;
+export const IO_UP_FILL = 54;
+export const IO_UP_DRAIN = 55;
 export const IO_UP_AIO = 60;
 
 /** What happens to requests of io_submit: enum io_aio. */

@@ -235,7 +235,7 @@ export class UsbLink implements Wire {
   /** @returns whether more could cross in another frame */
   #frameOf(bus: HostBus): boolean {
     const { device } = this;
-    let left = this.isUnlimited ? Number.POSITIVE_INFINITY : (FRAME_BYTES[device.gadget.speed] ?? 0);
+    let left = this.isUnlimited ? Number.MAX_SAFE_INTEGER : (FRAME_BYTES[device.gadget.speed] ?? 0);
     let goesOn = false;
     for (const endpoint of [device.ep0, ...device.endpoints]) endpoint.isSeen = false;
     // What is queued meanwhile has its turn in the next frame.

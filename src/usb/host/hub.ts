@@ -228,6 +228,7 @@ export class RootHub {
     yield* sleep(10 * MS);
     device.isSuspended = false;
     device.canSubmit = !device.isGone;
+    for (const resumed of device.onResume) resumed();
   }
 
   /** Switches a port's power off or on. */

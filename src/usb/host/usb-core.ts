@@ -262,13 +262,6 @@ const makeUsbCore = (system: System) => new UsbCore(system);
 /** For this folder. */
 export const usbCore = (system: System): UsbCore => system.single(makeUsbCore);
 
-/**
- * usb_add_hcd: a bus with its root hub.
- *
- * @param controller its device
- */
-export const addHcd = (system: System, controller: Device, driver: HcDriver): Hcd => usbCore(system).add(controller, driver);
-
 /** Devices that are known, root hubs included, by bus and number. */
 export const usbDevices = (system: System): readonly UsbDevice[] =>
   usbCore(system).hcds.flatMap(({ devices }) => [...devices.values()].filter(({ state }) => state >= USB_STATE_ADDRESS));
