@@ -17,6 +17,9 @@ export const differences: Readonly<Record<string, readonly Difference[]>> = {
     },
   ],
   bufinfo: [],
+  clientadbd: [],
+  clientaio: [],
+  clientiiod: [],
   clientmtp: [],
   clienttest: [],
   drm: [],
@@ -27,6 +30,7 @@ export const differences: Readonly<Record<string, readonly Difference[]>> = {
       why: 'a device that is gone is POLLHUP first, and POLLERR too when its removal has ended; here that is one moment',
     },
   ],
+  ffsaio: [],
   ffsmore: [],
   generic: [
     {
@@ -76,8 +80,4 @@ export const warped: readonly string[] = ['fencepoll', 'vgem'];
 /** Probes that need devices which are not simulated yet. */
 export const notRunYet: Readonly<Record<string, string>> = {
   cuse: 'asks about /dev/cuse itself',
-  clientadbd: 'needs io_submit in native programs',
-  clientaio: 'needs io_submit in native programs',
-  clientiiod: 'needs io_submit in native programs',
-  ffsaio: 'needs io_submit in native programs',
 };
