@@ -47,11 +47,11 @@ export class Client implements Holder {
   isAlive = true;
   /** Numbers of the epoll sets that it has shown to have. */
   readonly epolls = new Set<number>();
+  readonly windows: TransferWindows;
   /** Its contexts of io_setup that have emulated requests. */
   readonly aio = new AioContexts();
   /** Held while one of them is made, so that it is made once. */
   readonly makingAio = new Mutex('the making of contexts of io_setup');
-  readonly windows: TransferWindows;
   readonly #slots: (Slot | undefined)[] = [];
   /** Handle 0 means none. */
   readonly #files: (NativeInode | undefined)[] = [undefined];
