@@ -153,6 +153,8 @@ export class UsbLink implements Wire {
   plug(isPlugged: boolean): void {
     for (const { port } of this.buses) port.isPlugged = isPlugged;
     this.#connectionChanged();
+    // Power goes with the plug, which a device sees at once.
+    if (!isPlugged) this.#busEvent('disconnect');
   }
 
   /** Something may be able to cross now. */
