@@ -33,10 +33,6 @@ export const differences: Readonly<Record<string, readonly Difference[]>> = {
   ],
   ffsaio: [],
   ffsmore: [],
-  ffsaio: [],
-  clientadbd: [],
-  clientaio: [],
-  clientiiod: [],
   generic: [
     {
       labels: /^anon\.(eventfd|flock_eventfd|same_inode)$/,
