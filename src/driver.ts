@@ -17,6 +17,7 @@ export {
   type RprocParent,
 } from './drivers/remoteproc/index.ts';
 export { addRpmsg, type ChannelInfo, type RpmsgDevice, type RpmsgDriver, registerRpmsgDriver } from './drivers/rpmsg/index.ts';
+export { addFunctionFs, type DmabufVariantName, FFS_DEFECTS, setDmabufVariant } from './drivers/functionfs/index.ts';
 export { addVcSmCma, VCSM_DEFECTS, type VcSmCma, type VcSmCmaDescription } from './drivers/vc-sm-cma/index.ts';
 export { addVgem } from './drivers/vgem/index.ts';
 export * from './drm/index.ts';
@@ -134,6 +135,7 @@ export {
   type RegionDescription,
 } from './memory/index.ts';
 export * from './ports/rpmsg/index.ts';
+export * from './usb/index.ts';
 export {
   Directory,
   directoryOperations,

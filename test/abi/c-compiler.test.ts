@@ -34,6 +34,7 @@ import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
 import * as usbCh9 from '../../src/abi/uapi/usb-ch9.ts';
 import * as usbCh11 from '../../src/abi/uapi/usb-ch11.ts';
+import * as usbdeviceFs from '../../src/abi/uapi/usbdevice-fs.ts';
 import * as vcSmCma from '../../src/abi/uapi/vc_sm_cma_ioctl.ts';
 import * as vfio from '../../src/abi/uapi/vfio.ts';
 import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
@@ -119,6 +120,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [usbCh9, ['linux/usb/ch9.h']],
   [vfio, ['linux/vfio.h']],
   [usbCh11, ['linux/usb/ch9.h', 'linux/usb/ch11.h']],
+  [usbdeviceFs, ['linux/ioctl.h', 'linux/usbdevice_fs.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [virtioIds, ['linux/virtio_ids.h']],
   [virtioRing, ['linux/virtio_ring.h']],
