@@ -3,6 +3,7 @@ export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
 export * from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export { addFunctionFs, type DmabufVariantName, FFS_DEFECTS, setDmabufVariant } from './drivers/functionfs/index.ts';
 export {
   addPlatformRproc,
   entryOf,
@@ -17,7 +18,6 @@ export {
   type RprocParent,
 } from './drivers/remoteproc/index.ts';
 export { addRpmsg, type ChannelInfo, type RpmsgDevice, type RpmsgDriver, registerRpmsgDriver } from './drivers/rpmsg/index.ts';
-export { addFunctionFs, type DmabufVariantName, FFS_DEFECTS, setDmabufVariant } from './drivers/functionfs/index.ts';
 export { addVcSmCma, VCSM_DEFECTS, type VcSmCma, type VcSmCmaDescription } from './drivers/vc-sm-cma/index.ts';
 export { addVgem } from './drivers/vgem/index.ts';
 export * from './drm/index.ts';

@@ -121,8 +121,6 @@ export class Bus {
     if (this.#autoprobe) yield* this.#attach(device, this.#all());
   }
 
-  /** device_driver_attach. @throws Errno EBUSY when it has a driver, what probe says */
-  *bind(device: Device, driver: DeviceDriver): Kernel<void> {
   /**
    * device_driver_attach.
    *
