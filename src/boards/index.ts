@@ -6,11 +6,13 @@ import { keembay } from './keembay.ts';
 import { noncoherent } from './noncoherent.ts';
 import { raspberrypi3 } from './raspberrypi3.ts';
 import { raspberrypi4 } from './raspberrypi4.ts';
+import { noncoherentZcu102, zcu102 } from './zcu102.ts';
 
 export type { KeembayBoard, KeembayOptions, KeembayParts } from './keembay.ts';
 export type { NonCoherentBoardOptions } from './noncoherent.ts';
 export { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from './videocore.ts';
-export { contiguous, generic, keembay, noncoherent, raspberrypi3, raspberrypi4 };
+export type { NonCoherentZcu102Options, Zcu102Board, Zcu102Options, Zcu102Parts } from './zcu102.ts';
+export { contiguous, generic, keembay, noncoherent, noncoherentZcu102, raspberrypi3, raspberrypi4, zcu102 };
 
 /** Every board that `--board` knows. */
 export const boards: Readonly<Record<string, () => Board>> = {
@@ -20,4 +22,6 @@ export const boards: Readonly<Record<string, () => Board>> = {
   raspberrypi3,
   raspberrypi4,
   keembay: () => keembay(),
+  zcu102: () => zcu102(),
+  'zcu102-noncoherent': () => noncoherentZcu102(),
 };

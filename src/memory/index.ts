@@ -10,6 +10,7 @@ export {
   REPORTS,
   type Reports,
 } from './coherency/index.ts';
+export { allocateCoherent, type CoherentMemory } from './coherent-memory.ts';
 export { ContiguousRegion, cmaAlignment, type RegionDescription } from './contiguous-region.ts';
 export { type DmaAttributes, DmaDevice, type DmaDeviceTraits, type DmaRange } from './dma-device.ts';
 export { type DmaDirection, deviceReads, deviceWrites } from './dma-direction.ts';

@@ -8,6 +8,8 @@ export * from './fcntl.ts';
 export * from './file.ts';
 export * from './filter.ts';
 export * from './fs.ts';
+export * from './iio-buffer.ts';
+export * from './iio-events.ts';
 export * from './ioctopus-dma-test.ts';
 export * from './ioctopus-keembay-ipc.ts';
 export * from './limits.ts';

@@ -3,9 +3,8 @@ import { Errno } from '../../abi/index.ts';
 import { O_RDWR } from '../../abi/uapi/index.ts';
 import { DmaBuf, type DmaBufAttachment, type DmaBufOps, type SgTable } from '../../dma-buf/index.ts';
 import { finish, type Kernel, type System, sliceRanges } from '../../kernel/index.ts';
-import type { DmaMapping } from '../../memory/index.ts';
+import type { CoherentMemory, DmaMapping } from '../../memory/index.ts';
 import { type Imported, VcSmBuffer } from './buffer.ts';
-import type { CoherentMemory } from './coherent-memory.ts';
 import { oops, VCSM_DEFECTS } from './defects.ts';
 
 const EXPORTER = 'vc_sm_cma';
