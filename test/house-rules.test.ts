@@ -20,6 +20,7 @@ const LAYERS = [
   'irq',
   'dma-buf',
   'drm',
+  'usb',
   'ports',
   ['drivers', 'hardware'],
   'machine',

@@ -25,6 +25,7 @@ export * from './sw-sync.ts';
 export * from './sync-file.ts';
 export * from './udmabuf.ts';
 export * from './uio.ts';
+export * from './usb-ch9.ts';
 export * from './vc_sm_cma_ioctl.ts';
 export * from './vgem-drm.ts';
 export * from './xattr.ts';
