@@ -32,7 +32,7 @@ export interface ConverterDescription {
 /** A driver at work. */
 export interface Converter {
   readonly device: IioDevice;
-  /** Takes it away, as unbinding the driver does. */
+  /** Takes it away, as unbinding the driver does. Once. */
   remove(): Kernel<void>;
 }
 
@@ -110,9 +110,12 @@ function addConverter(description: ConverterDescription, name: string, direction
     return queue;
   });
   device.register();
+  let isRemoved = false;
   return {
     device,
     *remove() {
+      if (isRemoved) return;
+      isRemoved = true;
       yield* device.unregister(() => queue?.exit());
       yield* dma.release();
     },

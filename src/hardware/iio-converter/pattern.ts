@@ -12,7 +12,9 @@ const BYTES = 2;
 export class SamplePattern {
   readonly channels: number;
   readonly #bits: number;
-  readonly #samples: readonly Int16Array[];
+  readonly #random: Random;
+  /** Drawn when somebody first looks. */
+  #samples: readonly Int16Array[] | undefined;
   readonly #offsets: number[];
   /** By bits of the channels in them. */
   readonly #streams = new Map<number, Uint8Array>();
@@ -22,14 +24,13 @@ export class SamplePattern {
     this.channels = channels;
     this.#bits = bits;
     this.#offsets = Array.from({ length: channels }, () => 0);
-    const half = 2 ** (bits - 1);
-    this.#samples = Array.from({ length: channels }, () => Int16Array.from({ length: PERIOD }, () => random.below(2 * half) - half));
+    this.#random = random;
   }
 
   /** The sample of a channel, its offset added. @param scan from 0 on */
   sample(channel: number, scan: number): number {
     const half = 2 ** (this.#bits - 1);
-    const plain = (this.#samples[channel] as Int16Array)[scan % PERIOD] as number;
+    const plain = (this.#drawn()[channel] as Int16Array)[scan % PERIOD] as number;
     return Math.max(-half, Math.min(half - 1, plain + (this.#offsets[channel] as number)));
   }
 
@@ -65,6 +66,13 @@ export class SamplePattern {
       at += bytes.length;
     });
     return all;
+  }
+
+  #drawn(): readonly Int16Array[] {
+    const values = 2 ** this.#bits;
+    const draw = () => Int16Array.from({ length: PERIOD }, () => this.#random.below(values) - values / 2);
+    this.#samples ??= Array.from({ length: this.channels }, draw);
+    return this.#samples;
   }
 
   #enabled(mask: number): number[] {
