@@ -150,7 +150,7 @@ enum io_op {
 	IO_RESOLVE,     /* args: whether the last name is followed; data: absolute path; answer: where it leads, in data; its length */
 	IO_READLINK,    /* data: absolute path; answer: the target, in data; its length */
 	IO_NAME,        /* args: enum io_name, mode or flags; data: absolute path, other path or target, working folder, each with a NUL */
-	IO_MOUNT,       /* args: flags; data: absolute path, source, type, each with a NUL */
+	IO_MOUNT,       /* args: flags; data: absolute path, source, type, options, each with a NUL */
 	IO_UMOUNT,      /* args: flags; data: absolute path */
 	IO_CHDIR,       /* data: absolute path; answer: the same without links, in data, after a folder for it in `cwd` was made; its length */
 	IO_SOCKET = 80, /* args: 0, domain, type, protocol */
@@ -197,6 +197,8 @@ enum io_up {
 	IO_UP_UNMAP,    /* args: address, length */
 	IO_UP_HOLD,     /* args: descriptor, inode: keeps the inode by a page that is mapped; result: its address */
 	IO_UP_SEND,     /* args: descriptor; result: its handle, or 0 if it is not ours and has been sent on the socket; -EBADF if it is closed */
+	IO_UP_FILL,     /* args: address, length: receive a memory file, write so many bytes to its beginning; result: how many could be */
+	IO_UP_DRAIN,    /* args: address, length: receive a memory file, read so many bytes from its beginning; result: how many could be */
 };
 
 /* What the library must know of a mapping that it makes. */

@@ -4,6 +4,8 @@ export * from './boards/index.ts';
 export { BootedMachine, boot } from './doors/boot.ts';
 export { connect, FailedCall, type RemoteMachine, type RemoteMemory, type RemoteSys } from './doors/connect/index.ts';
 export type {
+  AioEvent,
+  AioRequest,
   Data,
   Datagram,
   MapOptions,

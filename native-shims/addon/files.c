@@ -6,6 +6,7 @@
 #include "addon.h"
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,13 +232,17 @@ static napi_value event(napi_env env, napi_callback_info info)
 	return outcome(env, for_long(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)));
 }
 
-/* signal(eventfd): makes it readable. */
+/* signal(eventfd): makes it readable. A program may have filled it, or have it wait: it is readable then, too. */
 static napi_value signal_event(napi_env env, napi_callback_info info)
 {
 	double a[1];
 	uint64_t one = 1;
+	struct pollfd room = { .events = POLLOUT };
 
 	numbers(env, info, a, 1);
+	room.fd = (int)a[0];
+	if (poll(&room, 1, 0) != 1)
+		return outcome(env, 0);
 	return outcome(env, (int)write((int)a[0], &one, sizeof one));
 }
 

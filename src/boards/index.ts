@@ -10,6 +10,7 @@ import { noncoherentZcu102, zcu102 } from './zcu102.ts';
 
 export type { KeembayBoard, KeembayOptions, KeembayParts } from './keembay.ts';
 export type { NonCoherentBoardOptions } from './noncoherent.ts';
+export { type UsbControllers, usbControllersOf } from './usb-controllers.ts';
 export { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from './videocore.ts';
 export type { NonCoherentZcu102Options, Zcu102Board, Zcu102Options, Zcu102Parts } from './zcu102.ts';
 export { contiguous, generic, keembay, noncoherent, noncoherentZcu102, raspberrypi3, raspberrypi4, zcu102 };

@@ -1,5 +1,6 @@
 import { Errno } from '../abi/index.ts';
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE } from '../abi/uapi/index.ts';
+import { AioContexts } from './aio-context.ts';
 import type { Kernel } from './colour.ts';
 import type { CopyWatch } from './copy-watch.ts';
 import type { Ledger, Tracked } from './ledger.ts';
@@ -111,6 +112,8 @@ const roundUp = (bytes: number) => Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
 export class AddressSpace implements UserMemory {
   watch: CopyWatch | undefined;
   readonly view = new DataView(new ArrayBuffer(ARGUMENTS_SIZE));
+  /** Of io_setup(2): they end with the memory. */
+  readonly aio = new AioContexts();
   /** Sorted by address, without overlap. */
   #areas: Area[] = [];
   readonly #ledger: Ledger;
@@ -302,6 +305,7 @@ export class AddressSpace implements UserMemory {
 
   /** The end of the task: everything is unmapped. */
   clear(): void {
+    this.aio.exit();
     this.unmap(0, TASK_SIZE);
   }
 

@@ -1,5 +1,6 @@
 import { Errno } from '../abi/index.ts';
 import type { Kernel } from './colour.ts';
+import { type EventfdContext, eventfdOf } from './eventfd.ts';
 import type { Faults } from './faults.ts';
 import { type File, FMODE_PATH } from './file.ts';
 import type { Memfd } from './memfd.ts';
@@ -19,6 +20,12 @@ export interface Descriptors {
    * @throws Errno EBADF as {@link get}
    */
   memfd(fd: number): Kernel<Memfd | undefined>;
+  /**
+   * eventfd_ctx_fdget: the counter of an eventfd, to be kept until it is put.
+   *
+   * @throws Errno EBADF as {@link get}; EINVAL for another kind of file
+   */
+  eventfd(fd: number): Kernel<EventfdContext>;
   /** get_unused_fd_flags: takes the lowest free number for a file to come. @throws Errno EMFILE */
   reserve(closeOnExec: boolean): Kernel<number>;
   /** fd_install: puts a file, whose reference becomes the table's, behind a reserved number. */
@@ -62,6 +69,15 @@ export class FdTable implements Descriptors {
     const { sealable } = file.inode;
     file.put();
     return sealable;
+  }
+
+  *eventfd(fd: number): Kernel<EventfdContext> {
+    const file = yield* this.get(fd);
+    try {
+      return eventfdOf(file);
+    } finally {
+      file.put();
+    }
   }
 
   *reserve(closeOnExec: boolean): Kernel<number> {

@@ -3,6 +3,7 @@ import { O_ACCMODE, O_NONBLOCK, O_PATH } from '../abi/uapi/index.ts';
 import { isKernel, type Kernel, type MaybeKernel } from './colour.ts';
 import { Counted } from './counted.ts';
 import type { Inode } from './inode.ts';
+import type { AsyncTransfer } from './kiocb.ts';
 import type { MemoryObject } from './memory-object.ts';
 import type { PollTable } from './poll.ts';
 import type { System } from './system.ts';
@@ -53,6 +54,12 @@ export interface FileOperations<P = any> {
   readonly poll?: (file: File<P>, table: PollTable) => MaybeKernel<number>;
   /** Fills in `vma.backing`. */
   readonly mmap?: (file: File<P>, vma: Vma, task: Task) => MaybeKernel<void>;
+  /**
+   * read_iter and write_iter: how io_submit(2) reads and writes; without them it is EINVAL. `true`: by the operations read and write, to
+   * their end before io_submit returns.
+   */
+  readonly readIter?: true | AsyncTransfer<P>;
+  readonly writeIter?: true | AsyncTransfer<P>;
   /** Whether its read and write operations serve splice(2) and its like, too: splice_read and splice_write. */
   readonly splice?: true;
   readonly fsync?: (file: File<P>) => MaybeKernel<void>;

@@ -1,5 +1,6 @@
 /** What every driver, file system and door stands on. */
 export { AddressSpace } from './address-space.ts';
+export { AioContext, AioContexts } from './aio-context.ts';
 export { Bus, type BusDescription, type DeviceDriver } from './bus.ts';
 export type { IoVector, MapRequest, ReceivedMessage } from './calls/index.ts';
 export * as calls from './calls/index.ts';
@@ -14,6 +15,7 @@ export { DeviceModel } from './device-model.ts';
 export { type CharacterRegion, type DevicePlace, Devices, MISC_MAJOR, type MiscDevice, type NodeMaker } from './devices.ts';
 export { createEpollFile, type EventPoll, eventPollOf } from './epoll.ts';
 export type { EpollEvent } from './epoll-item.ts';
+export { createEventfd, type EventfdContext, eventfdOf } from './eventfd.ts';
 export { checkedFault, FAULT_SERVICES, type Fault, type FaultService } from './fault.ts';
 export { formatFault, parseFault } from './fault-text.ts';
 export { type FaultHit, Faults } from './faults.ts';
@@ -50,6 +52,7 @@ export {
 } from './inode.ts';
 export { complete, settle } from './invoke.ts';
 export { type IoctlEntry, type IoctlHandler, ioctls, on, onRaw, type RawIoctlHandler } from './ioctl.ts';
+export type { AsyncTransfer, Kiocb } from './kiocb.ts';
 export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';
 export { type Gfp, type HeldLock, LockClass, Lockdep } from './lockdep.ts';
 export { Log, type LogLine } from './log.ts';
@@ -90,6 +93,7 @@ export {
   sleep,
   type Wait,
   type Waiter,
+  type WaitMode,
   type WaitOptions,
   WaitQueue,
   type Wake,

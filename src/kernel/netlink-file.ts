@@ -128,6 +128,9 @@ export function* receiveNetlink(file: File<NetlinkSocket>, to: UserBuffer, flags
 }
 
 const operations: FileOperations<NetlinkSocket> = {
+  readIter: true,
+  writeIter: true,
+
   release(file) {
     file.private.release();
   },

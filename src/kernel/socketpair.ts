@@ -115,6 +115,9 @@ function* send(file: File<SocketEnd>, message: Message): Kernel<number> {
 }
 
 const operations: FileOperations<SocketEnd> = {
+  readIter: true,
+  writeIter: true,
+
   release(file) {
     file.private.release(file);
   },

@@ -1,5 +1,6 @@
 import { type AnyRequest, formatIoc } from '../abi/index.ts';
 import { AddressSpace } from './address-space.ts';
+import { AioContexts } from './aio-context.ts';
 import type { Credentials } from './credentials.ts';
 import type { Descriptors } from './fd-table.ts';
 import type { LockOwner } from './file-locks.ts';
@@ -21,6 +22,8 @@ export interface TaskDescription {
   readonly memory: UserMemory;
   readonly fs: FsContext;
   readonly parent?: Task;
+  /** The process's contexts of io_setup(2); those of its memory when left out. */
+  readonly aio?: AioContexts;
   /** Who its record locks belong to; its descriptors when left out. */
   readonly lockOwner?: LockOwner;
   /** Whether it is a leak when it has not ended at shutdown; true when left out. */
@@ -67,6 +70,7 @@ export class Task implements Tracked {
   readonly memory: UserMemory;
   /** The same for a task in process. */
   readonly space: AddressSpace | undefined;
+  readonly aio: AioContexts;
   readonly fs: FsContext;
   readonly parent: Task | undefined;
   readonly isTracked: boolean;
@@ -87,6 +91,7 @@ export class Task implements Tracked {
     description.memory.watch = system.copies;
     this.memory = system.tracer === undefined ? description.memory : new RecordingMemory(description.memory);
     this.space = description.memory instanceof AddressSpace ? description.memory : undefined;
+    this.aio = description.aio ?? this.space?.aio ?? new AioContexts();
     this.fs = description.fs;
     this.parent = description.parent;
     this.lockOwner = description.lockOwner ?? description.files;

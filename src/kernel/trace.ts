@@ -5,6 +5,7 @@ import {
   formatEpollOperation,
   formatMapFlags,
   formatMemfdFlags,
+  formatMountFlags,
   formatOpenFlags,
   formatPollEvents,
   formatProtection,
@@ -155,6 +156,13 @@ const formats: Readonly<Record<string, Format>> = {
     path(name),
     ...(result === undefined ? [] : [formatStat(result as Stat)]),
     String(flags),
+  ],
+  mount: ([source, place, type, flags, options]) => [
+    path(source),
+    path(place),
+    path(type),
+    formatMountFlags(flags as number),
+    options === '' ? 'NULL' : path(options),
   ],
   memfd_create: ([name, flags]) => [path(name), formatMemfdFlags(flags as number)],
   mmap: ([hint, length, protection, flags, fd, offset]) => [

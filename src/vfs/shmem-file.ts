@@ -144,6 +144,8 @@ export const shmemOperations: FileOperations = {
     return position;
   },
 
+  readIter: true,
+  writeIter: true,
   splice: true,
 
   fsync() {},

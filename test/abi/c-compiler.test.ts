@@ -3,10 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { errno, type Layout, Request, Struct } from '../../src/abi/index.ts';
+import * as aioAbi from '../../src/abi/uapi/aio_abi.ts';
 import * as dmaBuf from '../../src/abi/uapi/dma-buf.ts';
 import * as dmaHeap from '../../src/abi/uapi/dma-heap.ts';
 import * as drm from '../../src/abi/uapi/drm.ts';
 import * as drmMode from '../../src/abi/uapi/drm-mode.ts';
+import * as eventfd from '../../src/abi/uapi/eventfd.ts';
 import * as eventpoll from '../../src/abi/uapi/eventpoll.ts';
 import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
@@ -29,6 +31,8 @@ import * as syncFile from '../../src/abi/uapi/sync-file.ts';
 import * as udmabuf from '../../src/abi/uapi/udmabuf.ts';
 import * as uio from '../../src/abi/uapi/uio.ts';
 import * as usbCh9 from '../../src/abi/uapi/usb-ch9.ts';
+import * as usbCh11 from '../../src/abi/uapi/usb-ch11.ts';
+import * as usbdeviceFs from '../../src/abi/uapi/usbdevice-fs.ts';
 import * as vcSmCma from '../../src/abi/uapi/vc_sm_cma_ioctl.ts';
 import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
@@ -81,6 +85,7 @@ const withStructs = (module: object) =>
 
 /** Each uapi file with the headers that it stands for. Those of DRM are often not installed: the probes' own is what 6.12 understood. */
 const modules: readonly (readonly [object, readonly string[]])[] = [
+  [aioAbi, ['linux/aio_abi.h']],
   [dmaBuf, ['linux/dma-buf.h']],
   [dmaHeap, ['fcntl.h', 'linux/dma-heap.h']],
   [syncFile, ['linux/sync_file.h']],
@@ -89,6 +94,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [withStructs(drmMode), ['drm.h']],
   [vcSmCma, ['linux/broadcom/vc_sm_cma_ioctl.h']],
   [vgemDrm, ['drm.h']],
+  [eventfd, ['sys/eventfd.h']],
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
@@ -104,6 +110,8 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [stat, ['sys/stat.h', 'linux/magic.h']],
   [udmabuf, ['linux/udmabuf.h']],
   [usbCh9, ['linux/usb/ch9.h']],
+  [usbCh11, ['linux/usb/ch9.h', 'linux/usb/ch11.h']],
+  [usbdeviceFs, ['linux/ioctl.h', 'linux/usbdevice_fs.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
   [file, ['sys/file.h']],

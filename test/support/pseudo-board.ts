@@ -1,9 +1,10 @@
 import { addSystemHeap } from '../../src/dma-buf/index.ts';
 import { type Attribute, kstrtoint, type System } from '../../src/kernel/index.ts';
 import type { Board } from '../../src/machine/index.ts';
-import { debugfs, debugfsBool, debugfsU32, registerSubsystem, registerSysctl } from '../../src/vfs/index.ts';
+import { addUsbGadgets } from '../../src/usb/index.ts';
+import { debugfs, debugfsBool, debugfsU32, registerSysctl } from '../../src/vfs/index.ts';
 import { board } from './boards.ts';
-import { gadgetSubsystem } from './gadget-subsystem.ts';
+import { addTestFunctions } from './gadget-functions.ts';
 
 /** A file of sysfs with one number in it, as rcu_expedited of kernel/ksysfs.c. */
 function number(name: string): Attribute {
@@ -66,7 +67,8 @@ export function pseudoBoard(): Board {
     addSystemHeap(system, ram);
     addSchedulerFiles(system);
     addKernelValues(system);
-    registerSubsystem(system, gadgetSubsystem());
+    addTestFunctions(system);
+    addUsbGadgets(system);
     const { deviceModel, devices } = system;
     devices.addMisc({ name: 'udmabuf', minor: 258, ops: {} });
     deviceModel.addBus({ name: 'gadget' });

@@ -1,13 +1,16 @@
 /** The uapi headers of Linux as TypeScript: one file per header, constants under their exact C names. */
+export * from './aio_abi.ts';
 export * from './dma-buf.ts';
 export * from './dma-heap.ts';
 export * from './drm.ts';
 export * from './drm-mode.ts';
+export * from './eventfd.ts';
 export * from './eventpoll.ts';
 export * from './fcntl.ts';
 export * from './file.ts';
 export * from './filter.ts';
 export * from './fs.ts';
+export * from './functionfs.ts';
 export * from './iio-buffer.ts';
 export * from './iio-events.ts';
 export * from './ioctopus-dma-test.ts';
@@ -26,6 +29,8 @@ export * from './sync-file.ts';
 export * from './udmabuf.ts';
 export * from './uio.ts';
 export * from './usb-ch9.ts';
+export * from './usb-ch11.ts';
+export * from './usbdevice-fs.ts';
 export * from './vc_sm_cma_ioctl.ts';
 export * from './vgem-drm.ts';
 export * from './xattr.ts';

@@ -2,6 +2,8 @@
 export { AsyncCaller, type Caller, type Mode, type Result, SyncCaller, TaskCaller } from './caller.ts';
 export { InProcessMachine, type ProgramOptions } from './machine.ts';
 export {
+  type AioEvent,
+  type AioRequest,
   type Data,
   type Datagram,
   type MapOptions,

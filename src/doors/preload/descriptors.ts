@@ -1,5 +1,6 @@
 import { Errno } from '../../abi/index.ts';
-import { type Descriptors, type File, FMODE_PATH, type Kernel, type Memfd } from '../../kernel/index.ts';
+import { type Descriptors, type EventfdContext, type File, FMODE_PATH, type Kernel, type Memfd } from '../../kernel/index.ts';
+import { hostEventfd } from './host-eventfd.ts';
 import type { NativeInode } from './native-files.ts';
 import { IO_UP_CLOSE, IO_UP_INSTALL, IO_UP_LOOKUP, IO_UP_SEND } from './protocol.ts';
 import { outcome, type Slot } from './slot.ts';
@@ -43,19 +44,32 @@ export class RemoteDescriptors implements Descriptors {
     const { client } = this.#slot;
     let received = this.#received.get(fd);
     if (received === undefined) {
-      const handle = outcome(yield* this.#slot.ask(IO_UP_SEND, fd), `descriptor ${fd}`);
-      if (handle !== NOT_OURS) return this.#ownMemfd(fd, handle);
-      received = client.takeReceived(this.#slot.index);
-      if (received === undefined) throw new Errno('EBADF', `the program has not sent descriptor ${fd}`);
+      const sent = yield* this.#send(fd);
+      if (typeof sent !== 'number') return sent.inode.sealable;
+      received = sent;
       this.#received.set(fd, received);
     }
     return client.server.memfds.of(received);
   }
 
-  #ownMemfd(fd: number, handle: number): Memfd | undefined {
-    const file = this.#slot.client.fileOf(handle);
+  *eventfd(fd: number): Kernel<EventfdContext> {
+    const sent = yield* this.#send(fd);
+    if (typeof sent !== 'number') throw new Errno('EINVAL', `${sent.path} is no eventfd`);
+    return hostEventfd(this.#slot.client.server.addon, sent);
+  }
+
+  /** Has the program send a descriptor. @returns it, for the caller to close, or the file when it is one of the machine's */
+  *#send(fd: number): Kernel<number | File> {
+    const { client } = this.#slot;
+    const handle = outcome(yield* this.#slot.ask(IO_UP_SEND, fd), `descriptor ${fd}`);
+    if (handle === NOT_OURS) {
+      const received = client.takeReceived(this.#slot.index);
+      if (received === undefined) throw new Errno('EBADF', `the program has not sent descriptor ${fd}`);
+      return received;
+    }
+    const file = client.fileOf(handle);
     if (file === undefined || (file.mode & FMODE_PATH) !== 0) throw new Errno('EBADF', `descriptor ${fd} is not open`);
-    return file.inode.sealable;
+    return file;
   }
 
   /** The call has ended. */

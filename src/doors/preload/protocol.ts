@@ -141,6 +141,8 @@ export const IO_UP_RESERVE = 50;
 export const IO_UP_UNMAP = 51;
 export const IO_UP_HOLD = 52;
 export const IO_UP_SEND = 53;
+export const IO_UP_FILL = 54;
+export const IO_UP_DRAIN = 55;
 
 /** Flags of a `struct io_vma`. */
 export const IO_VMA_SHARED = 1;

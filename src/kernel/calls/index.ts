@@ -2,11 +2,15 @@
  * The system calls, each as a function of the calling task. A door turns what its programs do into these calls, and their results
  * and errors into what its programs expect. All may throw Errno; those that may wait return a generator.
  */
+
 export { poll } from '../poll.ts';
 export { fadvise, readahead, syncFileRange, syncfs } from './advice.ts';
+export { cancelRequest, io_cancel, io_destroy, io_getevents, io_pgetevents, io_setup, io_submit } from './aio.ts';
+export { type Iocb, submitOne } from './aio-submit.ts';
 export { fchmod, fchown, fstat, futimens } from './attributes.ts';
 export { close, dup, dup2, dup3, fcntl, fileControl, setFileLimit } from './descriptors.ts';
 export { controlEpoll, EPOLL_EVENTS_MAX, epoll_create, epoll_create1, epoll_ctl, epoll_pwait, epoll_wait } from './epoll.ts';
+export { eventfd2 } from './eventfd.ts';
 export { fallocate, fsync, ftruncate, ioctl, lseek, pread, pwrite, read, write } from './io.ts';
 export { DIRENT_HEADER, getdents, getdents64, recordLength } from './listing.ts';
 export { flock } from './locks.ts';

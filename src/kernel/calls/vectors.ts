@@ -37,6 +37,13 @@ export function* importVectors(task: Task, address: number, count: number): Kern
   });
 }
 
+/** import_ubuf: one piece, cut at MAX_RW_COUNT. @throws Errno EFAULT for what no program can have */
+export function importPiece(address: number, length: number): IoVector {
+  const cut = Math.min(length, MAX_RW_COUNT);
+  if (address + cut > TASK_SIZE_MAX) throw new Errno('EFAULT', `0x${address.toString(16)} is no user address`);
+  return { address, length: cut };
+}
+
 /** What both ways of moving bytes have of their own. */
 const READ = { right: FMODE_READ, positioned: FMODE_PREAD, verb: 'reading', operation: (file: File) => file.ops.read } as const;
 const WRITE = { right: FMODE_WRITE, positioned: FMODE_PWRITE, verb: 'writing', operation: (file: File) => file.ops.write } as const;

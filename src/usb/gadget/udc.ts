@@ -38,29 +38,28 @@ export class Udc {
   /** usb_gadget_connect: the pull-up goes on. @throws Errno EOPNOTSUPP and the controller's */
   connect(): void {
     const { gadget } = this;
-    const { pullup } = gadget.ops;
-    if (pullup === undefined) throw new Errno('EOPNOTSUPP', `${this.name} has no pull-up`);
-    if (gadget.connected) return;
+    const { ops } = gadget;
+    if (ops.pullup === undefined) throw new Errno('EOPNOTSUPP', `${this.name} has no pull-up`);
     if (gadget.deactivated || !this.allowConnect || !this.started) {
-      // Done when the driver activates it.
+      // It is done once that changes.
       gadget.connected = true;
       return;
     }
-    pullup(gadget, true);
+    ops.pullup(gadget, true);
     gadget.connected = true;
   }
 
   /** usb_gadget_disconnect: the pull-up goes off, and the driver hears that the host has gone. @throws Errno EOPNOTSUPP */
   disconnect(): void {
     const { gadget } = this;
-    const { pullup } = gadget.ops;
-    if (pullup === undefined) throw new Errno('EOPNOTSUPP', `${this.name} has no pull-up`);
+    const { ops } = gadget;
+    if (ops.pullup === undefined) throw new Errno('EOPNOTSUPP', `${this.name} has no pull-up`);
     if (!gadget.connected) return;
     if (gadget.deactivated || !this.started) {
       gadget.connected = false;
       return;
     }
-    pullup(gadget, false);
+    ops.pullup(gadget, false);
     gadget.connected = false;
     this.driver?.disconnect(gadget);
   }
@@ -86,10 +85,12 @@ export class Udc {
       yield* finish(driver.bind(gadget));
       try {
         this.start(driver);
+        gadget.ops.udcAsyncCallbacks?.(gadget, true);
         this.allowConnect = true;
         this.connect();
       } catch (error) {
         this.allowConnect = false;
+        gadget.ops.udcAsyncCallbacks?.(gadget, false);
         this.stop();
         yield* finish(driver.unbind(gadget));
         throw error;
@@ -108,6 +109,7 @@ export class Udc {
     this.system.deviceModel.uevents.publish('change', this.device);
     this.allowConnect = false;
     this.disconnect();
+    gadget.ops.udcAsyncCallbacks?.(gadget, false);
     yield* finish(driver.unbind(gadget));
     this.stop();
     this.driver = undefined;
@@ -130,7 +132,7 @@ class UdcCore {
 
   add(parent: Device, gadget: UsbGadget): Udc {
     const { deviceModel } = this.#system;
-    gadget.device = deviceModel.register({ name: `gadget.${this.#gadgets++}`, parent, bus: this.bus });
+    gadget.device = deviceModel.register({ name: `gadget.${this.#gadgets++}`, parent, bus: this.bus, groups: gadget.groups });
     const udc = new Udc(this.#system, gadget, parent);
     udc.device.directory.createLink('gadget', gadget.device.directory);
     this.udcs.push(udc);
@@ -140,7 +142,12 @@ class UdcCore {
   *register(driver: UsbGadgetDriver): Kernel<Udc> {
     const udc = this.#choose(driver);
     // The gadget bus knows the driver only while it serves: a configfs gadget never waits for a controller to come.
-    const onBus: DeviceDriver = { name: driver.name, probe: () => udc.bind(driver), remove: () => udc.unbind() };
+    const onBus: DeviceDriver = {
+      name: driver.name,
+      probe: () => udc.bind(driver),
+      remove: () => udc.unbind(),
+      deviceGroups: [{ attributes: [{ name: 'suspended', mode: 0o444, show: () => `${udc.gadget.suspended ? 1 : 0}\n` }] }],
+    };
     const remove = this.bus.addDriver(onBus);
     this.drivers.set(driver, { udc, remove });
     try {

@@ -9,7 +9,7 @@ import {
   type UsbEndpointDescriptor,
   type UsbSsEpCompDescriptor,
 } from '../../abi/uapi/index.ts';
-import type { Device, MaybeKernel, System } from '../../kernel/index.ts';
+import type { AttributeGroup, Device, MaybeKernel, System } from '../../kernel/index.ts';
 import type { DmaDevice } from '../../memory/index.ts';
 import type { UsbEp } from './usb-ep.ts';
 
@@ -23,6 +23,8 @@ export interface UsbGadgetOps {
   udcStop(gadget: UsbGadget): void;
   /** Shows the device to the host, or takes it away. @throws Errno */
   readonly pullup?: (gadget: UsbGadget, isOn: boolean) => void;
+  /** Lets the controller call its driver, or keeps it from that. */
+  readonly udcAsyncCallbacks?: ((gadget: UsbGadget, areEnabled: boolean) => void) | undefined;
   /** The fastest that the next connection may be: USB_SPEED_. */
   readonly udcSetSpeed?: (gadget: UsbGadget, speed: number) => void;
   /** The number of the frame that is under way. */
@@ -48,6 +50,8 @@ export interface UsbGadgetDescription {
   readonly epList: readonly UsbEp[];
   /** The controller, as far as it reads and writes memory by itself: with it, requests may have `sg`. */
   readonly dma?: DmaDevice;
+  /** What its gadget.N of sysfs shows more. */
+  readonly groups?: readonly AttributeGroup[];
   readonly isSelfpowered?: boolean;
   readonly lpmCapable?: boolean;
   /** quirk_ep_out_aligned_size: requests from the host must be a multiple of the packets. */
@@ -66,6 +70,7 @@ export class UsbGadget {
   readonly ep0: UsbEp;
   readonly epList: readonly UsbEp[];
   readonly dma: DmaDevice | undefined;
+  readonly groups: readonly AttributeGroup[];
   readonly isOtg = false;
   readonly lpmCapable: boolean;
   readonly quirkEpOutAlignedSize: boolean;
@@ -89,6 +94,8 @@ export class UsbGadget {
   outEpnum = 0;
   /** The gadget.N of sysfs; set when the controller is registered. */
   device!: Device;
+  /** Whether its driver was told that the bus sleeps: the composite layer's, shown as `suspended`. */
+  suspended = false;
   /** The driver's own: set_gadget_data. */
   driverData: unknown;
   /** Told of each {@link setState}. */
@@ -102,6 +109,7 @@ export class UsbGadget {
     this.ep0 = description.ep0;
     this.epList = description.epList;
     this.dma = description.dma;
+    this.groups = description.groups ?? [];
     this.isSelfpowered = description.isSelfpowered ?? false;
     this.lpmCapable = description.lpmCapable ?? false;
     this.quirkEpOutAlignedSize = description.quirkEpOutAlignedSize ?? false;

@@ -113,6 +113,9 @@ const operations: FileOperations<Opened> = {
     }
   },
 
+  readIter: true,
+  writeIter: true,
+
   llseek: (file, offset, whence) => genericSeek(file, offset, whence, POSITION_MAX),
 
   truncate: (file, length) => inodeOf(file).truncate(length),

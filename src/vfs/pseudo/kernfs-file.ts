@@ -112,6 +112,9 @@ const operations: FileOperations<Opened> = {
     }
   },
 
+  readIter: true,
+  writeIter: true,
+
   llseek: (file, offset, whence) => genericSeek(file, offset, whence, POSITION_MAX),
 
   poll(file, table) {

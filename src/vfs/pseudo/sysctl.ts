@@ -39,6 +39,9 @@ function permit(mode: number, credentials: Credentials, mask: number): void {
 }
 
 const operationsOf = ({ show, store, isString = false }: Sysctl): FileOperations => ({
+  readIter: true,
+  writeIter: true,
+
   *read(_file, to, at, task) {
     if (!isString && at.position > 0) return 0;
     const bytes = Buffer.from(`${yield* finish(show(task))}\n`, 'latin1').subarray(at.position);

@@ -8,7 +8,7 @@ export const scriptFiles = readdirSync(here('.'))
   .map((name) => name.slice(0, -'.script'.length));
 
 /** Scripts on pseudo file systems. */
-const pseudo: readonly string[] = ['configfs', 'configfs-random', 'debugfs', 'mount', 'proc', 'sysfs'];
+const pseudo: readonly string[] = ['configfs', 'configfs-random', 'debugfs', 'gadget', 'mount', 'proc', 'sysfs'];
 
 /** Whether a file of scripts needs the pseudo file systems, and a machine with what it asks about. */
 export const isPseudo = (name: string) => pseudo.includes(name);

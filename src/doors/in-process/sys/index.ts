@@ -1,6 +1,7 @@
 import type { Mode } from '../caller.ts';
 import { TaskSys } from './tasks.ts';
 
+export type { AioEvent, AioRequest } from './aio.ts';
 export type { Data, Mapping, Vectors } from './base.ts';
 export type { MapOptions } from './memory.ts';
 export type { Datagram, NetlinkName } from './sockets.ts';

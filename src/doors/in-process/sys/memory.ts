@@ -1,8 +1,8 @@
 import { MAP_SHARED, PROT_READ, PROT_WRITE } from '../../../abi/uapi/index.ts';
 import { calls } from '../../../kernel/index.ts';
 import type { Mode, Result } from '../caller.ts';
+import { AioSys } from './aio.ts';
 import { type Mapping, same, utf8 } from './base.ts';
-import { WaitingSys } from './waiting.ts';
 
 export interface MapOptions {
   readonly length: number;
@@ -16,7 +16,7 @@ export interface MapOptions {
 }
 
 /** Memory files and mappings. */
-export abstract class MemorySys<M extends Mode> extends WaitingSys<M> {
+export abstract class MemorySys<M extends Mode> extends AioSys<M> {
   /** memfd_create(2). @param flags MFD_ bits @returns the descriptor */
   memfdCreate(name: string, flags = 0): Result<M, number> {
     const text = this.filled(utf8.encode(`${name}\0`));
