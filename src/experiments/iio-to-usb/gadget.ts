@@ -3,6 +3,10 @@ import { FUNCTIONFS_ENABLE, O_RDWR, O_WRONLY, usb_functionfs_event } from '../..
 import type { Kernel } from '../../kernel/index.ts';
 import type { ProgramCalls } from '../program-calls.ts';
 
+/** Of Analog Devices. */
+export const ID_VENDOR = 0x0456;
+export const ID_PRODUCT = 0xb672;
+
 const GADGET = '/sys/kernel/config/usb_gadget/iio';
 const MOUNT = '/dev/ffs-iio';
 const CONTROLLER = 'sg_udc.0';
@@ -59,8 +63,8 @@ const FOLDERS = ['', '/strings/0x409', '/configs/c.1', '/functions/ffs.iio'];
 /** Makes the gadget and waits for the host. */
 export function* makeGadget(sys: ProgramCalls): Kernel<Gadget> {
   for (const folder of FOLDERS) yield* sys.mkdir(`${GADGET}${folder}`, 0o755);
-  yield* store(sys, `${GADGET}/idVendor`, '0x0456');
-  yield* store(sys, `${GADGET}/idProduct`, '0xb672');
+  yield* store(sys, `${GADGET}/idVendor`, `${ID_VENDOR}`);
+  yield* store(sys, `${GADGET}/idProduct`, `${ID_PRODUCT}`);
   yield* sys.symlink(`${GADGET}/functions/ffs.iio`, `${GADGET}/configs/c.1/ffs.iio`);
   yield* sys.mkdir(MOUNT, 0o755);
   yield* sys.mount('iio', MOUNT, 'functionfs', 0, '');

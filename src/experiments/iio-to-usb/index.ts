@@ -3,19 +3,18 @@
  * whose devices see each other's writes and on one where they do not, in the designs that were discussed.
  */
 import { isErrno } from '../../abi/index.ts';
-import { USB_DIR_IN } from '../../abi/uapi/index.ts';
 import { noncoherentZcu102, type Zcu102Board, zcu102 } from '../../boards/index.ts';
 import { setCoherency } from '../../dma-buf/index.ts';
 import { setDmabufVariant } from '../../drivers/functionfs/index.ts';
 import { type Kernel, sleep } from '../../kernel/index.ts';
-import type { Machine } from '../../machine/index.ts';
-import { bulkMessage, type UsbHostEndpoint, usbDevices } from '../../usb/index.ts';
 import type { Experiment } from '../experiment.ts';
 import type { BootProgramMachine, ProgramCalls, ProgramMachine } from '../program-calls.ts';
 import { makeGadget, store } from './gadget.ts';
+import { addSampleHost } from './host.ts';
 import { copyToUsb, SCAN, type Stream, type StreamOptions, shareWithUsb } from './stream.ts';
 
 export { type Gadget, makeGadget } from './gadget.ts';
+export { addSampleHost, type SampleHost } from './host.ts';
 export { copyToUsb, type Stream, type StreamOptions, shareWithUsb } from './stream.ts';
 
 const MIB = 2 ** 20;
@@ -68,18 +67,6 @@ interface Result {
   readonly error: string | undefined;
 }
 
-/** The host's end of the cable: its endpoint that the gadget sends to, once the host has configured the gadget. */
-export function* hostEndpoint({ system }: Machine): Kernel<UsbHostEndpoint> {
-  for (;;) {
-    const gadget = usbDevices(system).find(({ parent }) => parent !== undefined);
-    for (let number = 1; number < 16; number++) {
-      const found = gadget?.endpoint(USB_DIR_IN | number);
-      if (found !== undefined) return found;
-    }
-    yield* sleep(1000);
-  }
-}
-
 /** Lines of the host's bytes that are not the converter's, which come one after the other from the first on. */
 function countStale({ parts }: Zcu102Board, blocks: readonly Uint8Array[]): number {
   let stale = 0;
@@ -108,6 +95,17 @@ class Trial {
     this.#machine = machine;
     this.#stream = stream;
     this.#options = options;
+    const { system } = machine;
+    addSampleHost(system, {
+      size: SIZE,
+      began: () => {
+        this.#start_ns = system.now();
+      },
+      received: (bytes) => {
+        this.blocks.push(bytes.slice());
+        this.#end_ns = system.now();
+      },
+    });
   }
 
   run(): void {
@@ -136,7 +134,6 @@ class Trial {
     try {
       yield* store(sys, '/sys/module/sg_udc/parameters/unlimited', '1');
       const gadget = yield* makeGadget(sys);
-      const host = system.scheduler.spawn('the host', undefined, this.#host());
       try {
         yield* this.#stream(sys, {
           size: SIZE,
@@ -156,26 +153,11 @@ class Trial {
         if (!isErrno(error)) throw error;
         this.error = error.code;
       }
-      if (this.error === undefined) while (host.outcome === undefined) yield* sleep(1000);
+      // The host may still be at the last one.
+      while (this.error === undefined && this.blocks.length < COUNT) yield* sleep(1000);
       yield* gadget.remove();
     } finally {
       ended();
-    }
-  }
-
-  /** The host reads for as long as the gadget is there. */
-  *#host(): Kernel<void> {
-    const endpoint = yield* hostEndpoint(this.#machine);
-    this.#start_ns = this.#machine.system.now();
-    try {
-      while (this.blocks.length < COUNT) {
-        const bytes = new Uint8Array(SIZE);
-        yield* bulkMessage(endpoint, bytes);
-        this.blocks.push(bytes);
-        this.#end_ns = this.#machine.system.now();
-      }
-    } catch (error) {
-      if (!isErrno(error)) throw error;
     }
   }
 
