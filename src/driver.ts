@@ -3,6 +3,7 @@ export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
 export * from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export { addFunctionFs, type DmabufVariantName, FFS_DEFECTS, setDmabufVariant } from './drivers/functionfs/index.ts';
 export { addVcSmCma, VCSM_DEFECTS, type VcSmCma, type VcSmCmaDescription } from './drivers/vc-sm-cma/index.ts';
 export { addVgem } from './drivers/vgem/index.ts';
 export * from './drm/index.ts';
@@ -109,6 +110,7 @@ export {
   PhysicalMemory,
   type RegionDescription,
 } from './memory/index.ts';
+export * from './usb/index.ts';
 export {
   Directory,
   directoryOperations,

@@ -125,6 +125,9 @@ void do_upcall(struct io_slot *slot, int index)
 	case IO_UP_HOLD:
 		slot->result = hold_inode((int)slot->args[0], (uint64_t)slot->args[1]);
 		break;
+	case IO_UP_AIO:
+		slot->result = take_aio_waker((uint64_t)slot->args[0]);
+		break;
 	case IO_UP_SEND:
 		slot->result = up_send((int)slot->args[0], index);
 		break;

@@ -1,8 +1,6 @@
-import { addFunctionFs } from '../drivers/functionfs/index.ts';
 import { addDummyHcd, addSgController, type DummyOptions, releaseSgInterrupt, type UsbLink } from '../hardware/usb/index.ts';
 import { irqs, WiredController } from '../irq/index.ts';
 import type { Machine } from '../machine/index.ts';
-import { addUsbGadgets } from '../usb/index.ts';
 
 /** The pairs of USB controllers that a board has: what is plugged into them, tests break and watch by these. */
 export interface UsbControllers {
@@ -22,7 +20,7 @@ const SG_INPUT = 16;
 
 const controllersOf = new WeakMap<Machine['system'], UsbControllers>();
 
-/** Adds both pairs to a board, and what programs make gadgets of them with: /sys/kernel/config/usb_gadget and FunctionFS. */
+/** Adds both pairs to a board. */
 export function addUsbControllers(machine: Machine, { isSgSuperSpeed = false, ...dummy }: UsbControllersOptions = {}): UsbControllers {
   const { system } = machine;
   // Nothing lies between a line and the processor: a paced machine would wait a millisecond for the first microsecond.
@@ -30,8 +28,6 @@ export function addUsbControllers(machine: Machine, { isSgSuperSpeed = false, ..
   const interrupt = { line: apic.line(SG_INPUT), irq: apic.irq(SG_INPUT) };
   const controllers = { dummy: addDummyHcd(system, dummy), sg: addSgController(system, { isSuperSpeed: isSgSuperSpeed, interrupt }) };
   machine.onShutdown(() => system.scheduler.spawn('rmmod sg_udc', undefined, releaseSgInterrupt(system, interrupt)));
-  addUsbGadgets(system);
-  addFunctionFs(system);
   controllersOf.set(system, controllers);
   return controllers;
 }

@@ -1,5 +1,6 @@
 import { type BootedMachine, boot } from '../../src/doors/boot.ts';
-import { addDummyHcd, addSgController, type UsbLink } from '../../src/hardware/usb/index.ts';
+import { addDummyHcd, addSgController, releaseSgInterrupt, type UsbLink } from '../../src/hardware/usb/index.ts';
+import { irqs, WiredController } from '../../src/irq/index.ts';
 import type { Kernel } from '../../src/kernel/index.ts';
 import { registerGadgetDriver, type UsbDevice, type UsbHostEndpoint, unregisterGadgetDriver, usbDevices } from '../../src/usb/index.ts';
 import { LoopbackGadget } from '../support/loopback-gadget.ts';
@@ -34,8 +35,16 @@ export function makeRig({ seed = 1, controller = 'dummy', isSuperSpeed = false }
     {
       name: 'usb',
       description: 'one pair of USB controllers',
-      setUp({ system }) {
-        links.push(controller === 'dummy' ? addDummyHcd(system, { isSuperSpeed }) : addSgController(system, { isSuperSpeed }));
+      setUp(machine) {
+        const { system } = machine;
+        if (controller === 'dummy') {
+          links.push(addDummyHcd(system, { isSuperSpeed }));
+          return;
+        }
+        const apic = new WiredController(irqs(system), { name: 'IO-APIC', lines: 1 });
+        const interrupt = { line: apic.line(0), irq: apic.irq(0) };
+        links.push(addSgController(system, { isSuperSpeed, interrupt }));
+        machine.onShutdown(() => system.scheduler.spawn('rmmod sg_udc', undefined, releaseSgInterrupt(system, interrupt)));
       },
     },
     { seed },

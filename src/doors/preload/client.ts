@@ -1,5 +1,5 @@
 import { Errno, errno } from '../../abi/index.ts';
-import { type Credentials, type File, type Kernel, Mutex } from '../../kernel/index.ts';
+import { AioContexts, type Credentials, type File, type Kernel, Mutex } from '../../kernel/index.ts';
 import { commOf } from '../host/index.ts';
 import type { Connection } from './addon.ts';
 import type { Holder, NativeInode } from './native-files.ts';
@@ -48,6 +48,10 @@ export class Client implements Holder {
   /** Numbers of the epoll sets that it has shown to have. */
   readonly epolls = new Set<number>();
   readonly windows: TransferWindows;
+  /** Its contexts of io_setup that have emulated requests. */
+  readonly aio = new AioContexts();
+  /** Held while one of them is made, so that it is made once. */
+  readonly makingAio = new Mutex('the making of contexts of io_setup');
   readonly #slots: (Slot | undefined)[] = [];
   /** Handle 0 means none. */
   readonly #files: (NativeInode | undefined)[] = [undefined];
@@ -167,6 +171,7 @@ export class Client implements Holder {
   end(): void {
     if (!this.isAlive) return;
     this.isAlive = false;
+    this.aio.exit();
     for (const slot of this.#slots) slot?.end();
     for (const slot of this.#received.keys()) this.#dropReceived(slot);
     this.windows.end();

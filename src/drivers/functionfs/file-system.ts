@@ -1,7 +1,7 @@
 /** The file system `functionfs`: a folder with ep0, and an endpoint's file for each that the daemon has described. */
 import { Errno } from '../../abi/index.ts';
 import { FUNCTIONFS_MAGIC } from '../../abi/uapi/index.ts';
-import { type FileOperations, MemoryFileSystem, type System } from '../../kernel/index.ts';
+import { type FileOperations, MemoryFileSystem, type Stat, type System } from '../../kernel/index.ts';
 import { Directory, directoryOperations, type FileSystemType, type MountRequest, TreeInode } from '../../vfs/index.ts';
 import type { FfsEndpoint } from './endpoint.ts';
 import { endpointOperations } from './endpoint-file.ts';
@@ -15,15 +15,28 @@ class FunctionFs extends MemoryFileSystem {
   readonly magic = FUNCTIONFS_MAGIC;
 }
 
-/** A file of the mount: `of` is what its operations find in `i_private`. */
+/** A file of the mount: `of` is what its operations find in `i_private`. Its length is what truncate(2) made it, and means nothing. */
 export class FfsFile<T extends Ffs | FfsEndpoint> extends TreeInode {
   readonly operations: FileOperations;
   readonly of: T;
+  #size = 0;
 
   constructor(fs: FunctionFs, { fileMode, uid, gid }: MountOptions, of: T, operations: FileOperations) {
     super(fs, { ino: fs.takeIno(), mode: fileMode, uid, gid });
     this.of = of;
-    this.operations = operations;
+    this.operations = { ...operations, truncate: (_file, length) => this.truncate(length) };
+  }
+
+  override get size(): number {
+    return this.#size;
+  }
+
+  override stat(): Stat {
+    return { ...super.stat(), blocks: 0 };
+  }
+
+  override truncate(length: number): void {
+    this.#size = length;
   }
 }
 

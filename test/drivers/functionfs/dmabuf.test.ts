@@ -24,7 +24,7 @@ import {
   liveDmaBufs,
 } from '../../../src/dma-buf/index.ts';
 import { FFS_DEFECTS, setDmabufVariant } from '../../../src/drivers/functionfs/index.ts';
-import { coherentCaches, setCaches } from '../../../src/memory/index.ts';
+import { type CacheModel, coherentCaches } from '../../../src/memory/index.ts';
 import { bulkMessage } from '../../../src/usb/index.ts';
 import { type FixtureOptions, FunctionFixture, MOUNT } from './fixture.ts';
 
@@ -76,11 +76,13 @@ class Bound extends FunctionFixture {
   }
 
   poll(fd: number): number {
+    this.pass(1);
     return this.sys.poll([{ fd, events: POLLIN | POLLOUT }], 0)[0] as number;
   }
 
-  /** Fences of the newest buffer: whether they have signalled, with what error, for what. */
+  /** Fences of the newest buffer, when the CPU has heard of what is over: whether they have signalled, with what error, for what. */
   fences(): readonly { readonly error: number; readonly isSignaled: boolean; readonly usage: DmaResvUsage }[] {
+    this.pass(1);
     return this.dmabuf.resv.list.map(({ fence, usage }) => ({ error: fence.error, isSignaled: fence.isSignaled, usage }));
   }
 
@@ -341,28 +343,29 @@ describe('what ends a transfer', () => {
 });
 
 describe('no byte is touched by the CPU', () => {
+  let isDevice = false;
+  const byDevice = (access: () => void) => {
+    isDevice = true;
+    access();
+    isDevice = false;
+  };
+  const caches: CacheModel = {
+    ...coherentCaches,
+    deviceRead: (device, range, into) => byDevice(() => coherentCaches.deviceRead(device, range, into)),
+    deviceWrite: (device, range, from) => byDevice(() => coherentCaches.deviceWrite(device, range, from)),
+  };
+
   test.each(['in', 'out'] as const)('%s', (which) => {
-    const fixture = new Bound();
+    const fixture = new Bound({ caches });
     const fd = fixture.buffer();
     fixture.memory.set(pattern(9));
     fixture.attach(fixture[which], fd);
     const memory = fixture.dmabuf.file.memory as NonNullable<DmaBuf['file']['memory']>;
     const bytes = memory.bytes.bind(memory);
-    let isDevice = false;
-    const byDevice = (access: () => void) => {
-      isDevice = true;
-      access();
-      isDevice = false;
-    };
     memory.bytes = () => {
       if (!isDevice) throw new Error('the CPU looks at the buffer');
       return bytes();
     };
-    setCaches(fixture.machine.system, {
-      ...coherentCaches,
-      deviceRead: (device, range, into) => byDevice(() => coherentCaches.deviceRead(device, range, into)),
-      deviceWrite: (device, range, from) => byDevice(() => coherentCaches.deviceWrite(device, range, from)),
-    });
     fixture.transfer(fixture[which], fd);
     const other = new Uint8Array(SIZE);
     if (which === 'in') fixture.ended(fixture.hostReads(other));

@@ -3,9 +3,12 @@ import { O_RDONLY, O_RDWR, O_WRONLY, POLLIN, USB_DIR_IN, USB_DIR_OUT, usb_functi
 import { addUsbControllers, type UsbControllers, type UsbControllersOptions } from '../../../src/boards/usb-controllers.ts';
 import { addSystemHeap } from '../../../src/dma-buf/index.ts';
 import { type BootedMachine, boot } from '../../../src/doors/boot.ts';
+import { addFunctionFs } from '../../../src/drivers/functionfs/index.ts';
 import type { Coroutine, Kernel } from '../../../src/kernel/index.ts';
 import type { MachineOptions } from '../../../src/machine/index.ts';
+import { type CacheModel, setCaches } from '../../../src/memory/index.ts';
 import {
+  addUsbGadgets,
   bulkMessage,
   type ControlRequest,
   controlMessage,
@@ -32,6 +35,8 @@ export const strings = stringsBlock([[0x0409, 'Loopback']]);
 
 export interface FixtureOptions extends MachineOptions, UsbControllersOptions {
   readonly mountOptions?: string;
+  /** What lies between memory and devices. */
+  readonly caches?: CacheModel;
 }
 
 /** A machine with a gadget of one FunctionFS function, mounted and linked, and its host. Nothing is described or bound yet. */
@@ -43,7 +48,7 @@ export class FunctionFixture {
   in = -1;
   out = -1;
 
-  constructor({ mountOptions = '', isSuperSpeed, isHighSpeed, isSgSuperSpeed, ...options }: FixtureOptions = {}) {
+  constructor({ mountOptions = '', caches, isSuperSpeed, isHighSpeed, isSgSuperSpeed, ...options }: FixtureOptions = {}) {
     const speeds = {
       ...(isSuperSpeed && { isSuperSpeed }),
       ...(isHighSpeed === false && { isHighSpeed }),
@@ -55,7 +60,10 @@ export class FunctionFixture {
         description: 'two USB device controllers',
         setUp: (machine) => {
           addSystemHeap(machine.system, machine.ram);
+          if (caches !== undefined) setCaches(machine.system, caches);
           this.controllers = addUsbControllers(machine, speeds);
+          addUsbGadgets(machine.system);
+          addFunctionFs(machine.system);
         },
       },
       options,

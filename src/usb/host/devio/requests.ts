@@ -271,7 +271,7 @@ function* connectInfo({ private: { device } }: Opened, address: number, task: Ta
 function* setInterface({ private: file }: Opened, address: number, task: Task): Kernel<number> {
   const { interface: number, altsetting } = yield* copyStructFromUser(task.memory, usbdevfs_setinterface, address);
   yield* file.check(number);
-  yield* file.killAll((async) => async.ifnum === number);
+  yield* file.killAll((submitted) => submitted.ifnum === number);
   const intf = file.device.interface(number);
   if (intf === undefined) throw new Errno('EINVAL', `there is no interface ${number}`);
   yield* chooseSetting(intf, altsetting);

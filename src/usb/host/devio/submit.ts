@@ -29,7 +29,7 @@ import { killUrb } from '../message.ts';
 import { URB_ISO_ASAP, URB_NO_INTERRUPT, URB_SHORT_NOT_OK, URB_ZERO_PACKET, Urb } from '../urb.ts';
 import type { UsbHostEndpoint } from '../usb-device.ts';
 import { checkRecipient } from './recipient.ts';
-import type { Async, UsbFile } from './usb-file.ts';
+import type { Submitted, UsbFile } from './usb-file.ts';
 
 const KNOWN_FLAGS =
   USBDEVFS_URB_ISO_ASAP |
@@ -45,7 +45,7 @@ const ISO_PACKET_MAX = 98_304;
 const ISO_PACKETS_MAX = 128;
 const SETUP_BYTES = 8;
 const USER_END = 2 ** 47 - 4096;
-/** sizeof(struct async) + sizeof(struct urb), about. */
+/** What is kept of it, about. */
 const URB_CHARGE = 320;
 
 /** What is known of a transfer before it is made. */
@@ -94,7 +94,7 @@ function submit(
   given: UsbdevfsUrb,
   plan: Plan,
   buffer: Uint8Array,
-  parts: Pick<Async, 'address' | 'charge' | 'area' | 'ifnum'>,
+  parts: Pick<Submitted, 'address' | 'charge' | 'area' | 'ifnum'>,
 ): void {
   const { endpoint, isIn, setup, packets } = plan;
   const { desc } = endpoint;
@@ -109,9 +109,9 @@ function submit(
       flag(USBDEVFS_URB_ZERO_PACKET, URB_ZERO_PACKET, plan.mayBeZero) |
       flag(USBDEVFS_URB_NO_INTERRUPT, URB_NO_INTERRUPT),
     ...(packets === undefined ? {} : { packets }),
-    complete: () => file.ended(async),
+    complete: () => file.ended(submitted),
   });
-  const async: Async = {
+  const submitted: Submitted = {
     ...parts,
     urb,
     userBuffer: isIn && plan.length > 0 && parts.area === undefined ? plan.buffer : 0,
@@ -119,17 +119,17 @@ function submit(
     isContinuation: false,
   };
   if (usb_endpoint_type(desc) === USB_ENDPOINT_XFER_BULK) {
-    async.bulkAddress = usb_endpoint_num(desc) | ((desc.bEndpointAddress & USB_ENDPOINT_DIR_MASK) >> 3);
-    async.isContinuation = (given.flags & USBDEVFS_URB_BULK_CONTINUATION) !== 0;
-    const bit = 1 << async.bulkAddress;
-    if (!async.isContinuation) file.disabledBulk &= ~bit;
+    submitted.bulkAddress = usb_endpoint_num(desc) | ((desc.bEndpointAddress & USB_ENDPOINT_DIR_MASK) >> 3);
+    submitted.isContinuation = (given.flags & USBDEVFS_URB_BULK_CONTINUATION) !== 0;
+    const bit = 1 << submitted.bulkAddress;
+    if (!submitted.isContinuation) file.disabledBulk &= ~bit;
     if ((file.disabledBulk & bit) !== 0) throw new Errno('EREMOTEIO', 'the transfer that it continues has ended');
   }
-  file.pending.add(async);
+  file.pending.add(submitted);
   try {
     urb.submit();
   } catch (error) {
-    file.pending.delete(async);
+    file.pending.delete(submitted);
     throw error;
   }
 }
@@ -202,7 +202,7 @@ function* isoPackets(address: number, count: number, task: Task): Kernel<{ offse
 
 /** proc_unlinkurb: it still has to be reaped. @param address of the program's urb @throws Errno EINVAL it is not pending here */
 export function* discardUrb(file: UsbFile, address: number): Kernel<number> {
-  const found = [...file.pending].find((async) => async.address === address);
+  const found = [...file.pending].find((submitted) => submitted.address === address);
   if (found === undefined) throw invalid('no urb of that address is pending');
   yield* killUrb(found.urb);
   return 0;
@@ -216,25 +216,25 @@ export function* reapUrb(file: UsbFile, pointer: number, task: Task): Kernel<num
     if (error instanceof Errno) throw new Errno('EINTR', 'a signal came before a urb had ended');
     throw error;
   }
-  const async = file.completed.shift();
-  if (async === undefined) throw new Errno('ENODEV', 'the device has gone');
-  return yield* complete(file, async, pointer, task);
+  const submitted = file.completed.shift();
+  if (submitted === undefined) throw new Errno('ENODEV', 'the device has gone');
+  return yield* complete(file, submitted, pointer, task);
 }
 
 /** proc_reapurbnonblock. @throws Errno EAGAIN; ENODEV; EFAULT */
 export function* reapUrbNoDelay(file: UsbFile, pointer: number, task: Task): Kernel<number> {
-  const async = file.completed.shift();
-  if (async === undefined) throw new Errno(file.isConnected ? 'EAGAIN' : 'ENODEV', 'no urb has ended');
-  return yield* complete(file, async, pointer, task);
+  const submitted = file.completed.shift();
+  if (submitted === undefined) throw new Errno(file.isConnected ? 'EAGAIN' : 'ENODEV', 'no urb has ended');
+  return yield* complete(file, submitted, pointer, task);
 }
 
 const OFFSETS = Object.fromEntries(usbdevfs_urb.fields.map(({ name, offset }) => [name, offset])) as Record<string, number>;
 
 /** processcompl: what came of it goes to the program. @throws Errno EFAULT: it is gone all the same */
-function* complete(file: UsbFile, async: Async, pointer: number, task: Task): Kernel<number> {
-  const { urb, address, userBuffer } = async;
+function* complete(file: UsbFile, submitted: Submitted, pointer: number, task: Task): Kernel<number> {
+  const { urb, address, userBuffer } = submitted;
   const { memory } = task;
-  file.free(async);
+  file.free(submitted);
   const length = urb.packets.length > 0 ? urb.length : urb.actualLength;
   if (userBuffer !== 0 && urb.actualLength > 0) yield* copyToUser(memory, userBuffer, urb.buffer.subarray(0, length));
   yield* copyToUser(memory, address + (OFFSETS.status as number), int32(urb.status));

@@ -17,8 +17,8 @@ import { claimInterface, registerUsbDriver, releaseInterface, type UsbDriver } f
 /** Interfaces that a file can have: bits of an unsigned long. */
 const INTERFACES = 64;
 
-/** A urb that a program submitted: struct async. */
-export interface Async {
+/** A urb that a program submitted. */
+export interface Submitted {
   readonly urb: Urb;
   /** Where the program's urb is. */
   readonly address: number;
@@ -69,7 +69,7 @@ class Usbfs {
   *#disconnect(intf: UsbInterface): Kernel<void> {
     for (const file of this.files) {
       if (file.device !== intf.usbDevice || !file.claimed.delete(intf.number)) continue;
-      yield* file.killAll((async) => async.ifnum === intf.number);
+      yield* file.killAll((submitted) => submitted.ifnum === intf.number);
     }
   }
 }
@@ -83,9 +83,9 @@ export class UsbFile {
   readonly usbfs: Usbfs;
   readonly claimed = new Set<number>();
   /** Those that have not ended, oldest first. */
-  readonly pending = new Set<Async>();
+  readonly pending = new Set<Submitted>();
   /** Those that nobody has reaped, in the order in which they ended. */
-  readonly completed: Async[] = [];
+  readonly completed: Submitted[] = [];
   /** Told when one ends, and when the device goes. */
   readonly wait: WaitQueue;
   /** Whether the device has gone. */
@@ -143,7 +143,7 @@ export class UsbFile {
     if (intf === undefined) throw new Errno('ENOENT', `${this.device.name} has no interface ${ifnum}`);
     if (!this.claimed.delete(ifnum)) throw new Errno('EINVAL', `interface ${ifnum} is not claimed`);
     yield* releaseInterface(intf, true);
-    yield* this.killAll((async) => async.ifnum === ifnum);
+    yield* this.killAll((submitted) => submitted.ifnum === ifnum);
   }
 
   /** checkintf: claims it, if that was forgotten. @throws Errno EHOSTUNREACH, and claim's */
@@ -167,38 +167,38 @@ export class UsbFile {
   }
 
   /** async_completed. */
-  ended(async: Async): void {
-    this.pending.delete(async);
-    this.completed.push(async);
-    const { status } = async.urb;
-    if (status < 0 && async.bulkAddress !== 0 && async.urb.unlinked === 0) this.#cancelBulk(async.bulkAddress);
+  ended(submitted: Submitted): void {
+    this.pending.delete(submitted);
+    this.completed.push(submitted);
+    const { status } = submitted.urb;
+    if (status < 0 && submitted.bulkAddress !== 0 && submitted.urb.unlinked === 0) this.#cancelBulk(submitted.bulkAddress);
     this.wait.wake();
   }
 
   /** cancel_bulk_urbs: what continues a transfer that has ended early is taken back, and no more of it is accepted. */
   #cancelBulk(bulkAddress: number): void {
-    const marked: Async[] = [];
+    const marked: Submitted[] = [];
     let hasNewOne = false;
-    for (const async of this.pending) {
-      if (async.bulkAddress !== bulkAddress) continue;
-      hasNewOne = !async.isContinuation;
+    for (const submitted of this.pending) {
+      if (submitted.bulkAddress !== bulkAddress) continue;
+      hasNewOne = !submitted.isContinuation;
       if (hasNewOne) break;
-      async.bulkAddress = 0;
-      marked.push(async);
+      submitted.bulkAddress = 0;
+      marked.push(submitted);
     }
     if (!hasNewOne) this.disabledBulk |= 1 << bulkAddress;
     for (const { urb } of marked) urb.unlink('ECONNRESET');
   }
 
   /** Takes urbs back; they are to be reaped all the same. */
-  *killAll(isMeant: (async: Async) => boolean): Kernel<void> {
+  *killAll(isMeant: (submitted: Submitted) => boolean): Kernel<void> {
     // Last first, so that none begins because one before it has ended.
-    for (const async of [...this.pending].reverse()) if (isMeant(async)) yield* killUrb(async.urb);
+    for (const submitted of [...this.pending].reverse()) if (isMeant(submitted)) yield* killUrb(submitted.urb);
   }
 
   /** Gives back what a urb took. */
-  free(async: Async): void {
-    this.usbfs.give(async.charge);
+  free(submitted: Submitted): void {
+    this.usbfs.give(submitted.charge);
   }
 
   /** find_memory_area. @throws Errno EINVAL when it is half in one */
@@ -217,7 +217,7 @@ export class UsbFile {
       if (intf !== undefined) yield* releaseInterface(intf, true);
     }
     yield* this.killAll(() => true);
-    for (const async of this.completed) this.free(async);
+    for (const submitted of this.completed) this.free(submitted);
     this.completed.length = 0;
     for (const { memory, vma } of this.areas) {
       memory.put();
