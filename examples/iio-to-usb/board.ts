@@ -7,11 +7,11 @@ const LINE = 64;
 const ALL_CHANNELS = 0b1111;
 
 /**
- * A ZCU102 whose converter and USB know no limit of speed, at a host that reads all samples that a gadget sends. When the gadget goes it says how
+ * A ZCU102 whose converter, DMA and USB know no limit of speed, at a host that reads all samples that a gadget sends. When the gadget goes it says how
  * much came, and whether each block began where the one before ended.
  */
 export default function board(say: (line: string) => void = (line) => process.stderr.write(`${line}\n`)): Zcu102Board {
-  const made = zcu102({ isUnlimited: true });
+  const made = zcu102({ isUnlimited: true, dmaBytesPer_ns: Number.POSITIVE_INFINITY });
   const { setUp } = made;
   made.setUp = (machine) => {
     setUp(machine);

@@ -16,6 +16,8 @@ export interface Zcu102Options extends Pick<DacDescription, 'onSent'> {
   readonly rate?: number;
   /** Whether samples come as fast as somebody takes them, instead of at that rate. */
   readonly isUnlimited?: boolean;
+  /** What DMA of samples moves in a nanosecond: 4 bytes when left out. */
+  readonly dmaBytesPer_ns?: number;
 }
 
 /** What can be chosen of the board whose USB controller does not see the CPU's caches. */
@@ -67,7 +69,8 @@ function setUp(machine: Machine, options: Zcu102Options, buses: Buses): Zcu102Pa
   const dac = new DacCore({ ...core, ...(options.onSent === undefined ? {} : { onSent: options.onSent }) });
   const controller = (name: string, input: number, stream: { source: SampleSource } | { sink: SampleSink }) => {
     const device = new DmaDevice(system, { name, maskBits: 40, maxSegmentSize: 2 ** 32 - 1, ...buses.converter });
-    const registers = new AxiDmac({ system, device, line: gic.line(input), stream });
+    const speed = options.dmaBytesPer_ns === undefined ? {} : { bytesPer_ns: options.dmaBytesPer_ns };
+    const registers = new AxiDmac({ system, device, line: gic.line(input), stream, ...speed });
     return new AxiDmacChannel({ registers, device, irqs: all, irq: gic.irq(input), toMemory: 'source' in stream });
   };
   const parts = { system, region, channels: CHANNELS };
