@@ -21,6 +21,16 @@ export { addRpmsg, type ChannelInfo, type RpmsgDevice, type RpmsgDriver, registe
 export { addVcSmCma, VCSM_DEFECTS, type VcSmCma, type VcSmCmaDescription } from './drivers/vc-sm-cma/index.ts';
 export { addVgem } from './drivers/vgem/index.ts';
 export * from './drm/index.ts';
+export {
+  addSampleHost,
+  copyToUsb,
+  type Gadget,
+  makeGadget,
+  type SampleHost,
+  type Stream,
+  type StreamOptions,
+  shareWithUsb,
+} from './experiments/iio-to-usb/index.ts';
 export { echo, type FirmwareScript, idle, type TakenPacket, VpuFirmware } from './hardware/keembay/index.ts';
 export {
   addEchoService,

@@ -1,8 +1,9 @@
 /** dma_alloc_coherent: contiguous memory that CPU and device see alike. */
 import { Errno } from '../abi/index.ts';
 import { PAGE_SIZE } from '../abi/uapi/index.ts';
-import type { MemoryObject, MemoryRange } from '../kernel/index.ts';
+import type { MemoryObject, MemoryRange, PageRange } from '../kernel/index.ts';
 import { cachesOf } from './cache-model.ts';
+import { isNonCoherent } from './coherency/index.ts';
 import { type ContiguousRegion, cmaAlignment } from './contiguous-region.ts';
 import type { DmaDevice } from './dma-device.ts';
 import type { DmaMapping } from './dma-mapping.ts';
@@ -17,23 +18,30 @@ export interface CoherentMemory extends MemoryRange {
   free(): void;
 }
 
+/** The whole pages that it lies in, for whoever maps them once more. */
+export const coherentPages = ({ memory, offset, length, physical }: CoherentMemory): readonly PageRange[] => [
+  { memory, offset, length: pagesOf(length) * PAGE_SIZE, address: physical },
+];
+
 const pagesOf = (bytes: number) => Math.ceil(bytes / PAGE_SIZE);
 
 /**
- * Memory of a CMA area for a device that has no pool of its own. It is zero.
+ * Memory of a CMA area for a device that has no pool of its own. It is zero. For a device that does not look into the CPU's caches the CPU
+ * does not cache it.
  *
  * @param size in bytes, rounded up to pages
+ * @param name for people: what the memory is of; the device's when left out
  * @throws Errno ENOMEM, also when the device cannot reach what there is
  */
-export function allocateCoherent(device: DmaDevice, region: ContiguousRegion, size: number): CoherentMemory {
+export function allocateCoherent(device: DmaDevice, region: ContiguousRegion, size: number, name = device.name): CoherentMemory {
   const { system } = device;
   const length = pagesOf(size) * PAGE_SIZE;
   if (length === 0) throw new Errno('ENOMEM', 'no bytes at all');
   if (system.faults.fails('page', region.name) !== undefined) throw new Errno('ENOMEM', `${region.name} has no pages to give`);
   const physical = region.allocate(length, cmaAlignment(length));
-  const memory = system.memory.allocate(length, `coherent memory of ${device.name}`);
+  const memory = system.memory.allocate(length, `coherent memory of ${name}`);
   region.back(physical, memory, 0);
-  cachesOf(system).setUncached?.(memory);
+  if (isNonCoherent(device)) cachesOf(system).setUncached?.(memory);
   const free = () => {
     region.free(physical);
     memory.put();

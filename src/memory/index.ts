@@ -10,7 +10,7 @@ export {
   REPORTS,
   type Reports,
 } from './coherency/index.ts';
-export { allocateCoherent, type CoherentMemory, CoherentPool, type CoherentPoolDescription } from './coherent-memory.ts';
+export { allocateCoherent, type CoherentMemory, CoherentPool, type CoherentPoolDescription, coherentPages } from './coherent-memory.ts';
 export { CoherentRegion } from './coherent-region.ts';
 export { ContiguousRegion, cmaAlignment, type RegionDescription } from './contiguous-region.ts';
 export { type DmaAttributes, DmaDevice, type DmaDeviceTraits, type DmaRange } from './dma-device.ts';

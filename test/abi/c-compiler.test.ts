@@ -15,6 +15,8 @@ import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
 import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
+import * as iioBuffer from '../../src/abi/uapi/iio-buffer.ts';
+import * as iioEvents from '../../src/abi/uapi/iio-events.ts';
 import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
 import * as ims from '../../src/abi/uapi/ioctopus-ims.ts';
 import * as keembayIpc from '../../src/abi/uapi/ioctopus-keembay-ipc.ts';
@@ -105,6 +107,8 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
   [fs, ['unistd.h', 'fcntl.h', 'sys/ioctl.h', 'linux/fs.h', 'linux/falloc.h', 'linux/fiemap.h']],
+  [iioBuffer, ['linux/iio/buffer.h']],
+  [iioEvents, ['linux/iio/events.h']],
   [dmaTest, ['ioctopus/dma-test.h']],
   [ims, ['ioctopus/ims.h']],
   [keembayIpc, ['ioctopus/keembay-ipc.h']],

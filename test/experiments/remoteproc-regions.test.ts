@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { boot } from '../../src/doors/boot.ts';
 import { experiments, formatComparison } from '../../src/experiments/index.ts';
 import { root } from '../support/paths.ts';
 
 const experiment = experiments['remoteproc-regions'];
 if (experiment === undefined) throw new Error('the experiment is gone');
-const comparison = experiment.run(1);
+const comparison = experiment.run(1, boot);
 const answers = (question: string) => comparison.rows.find((row) => row.question === question)?.answers;
 
 describe('remoteproc-regions', () => {
@@ -15,7 +16,7 @@ describe('remoteproc-regions', () => {
   });
 
   test('the same seed gives the same table', () => {
-    expect(experiment.run(1)).toEqual(comparison);
+    expect(experiment.run(1, boot)).toEqual(comparison);
   });
 
   test('names find what addresses that are left out cannot', () => {

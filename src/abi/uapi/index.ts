@@ -12,6 +12,8 @@ export * from './file.ts';
 export * from './filter.ts';
 export * from './fs.ts';
 export * from './functionfs.ts';
+export * from './iio-buffer.ts';
+export * from './iio-events.ts';
 export * from './ioctopus-dma-test.ts';
 export * from './ioctopus-ims.ts';
 export * from './ioctopus-keembay-ipc.ts';
