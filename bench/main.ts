@@ -19,6 +19,7 @@ import { compileAll } from './program.ts';
 import { formatHost, formatJson, formatRow, heading } from './report.ts';
 import { ringRows } from './ring-rows.ts';
 import { type Row, verdictOf } from './row.ts';
+import { samplesRows } from './samples-rows.ts';
 import { scaleRows } from './scale-rows.ts';
 import { umockdevRows } from './umockdev-rows.ts';
 
@@ -40,7 +41,7 @@ const settings: Settings = {
 async function* allRows(): AsyncGenerator<Row> {
   yield* inProcessRows();
   yield* scaleRows();
-  for (const rows of [nativeRows, mountRows, ringRows, umockdevRows, growthRows]) yield* rows(settings);
+  for (const rows of [nativeRows, samplesRows, mountRows, ringRows, umockdevRows, growthRows]) yield* rows(settings);
 }
 
 execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', process.stderr.fd, process.stderr.fd] });

@@ -111,7 +111,7 @@ export class DmabufTransfer {
     }
     fence.signal();
     endSignalling(system, cookie);
-    system.scheduler.spawn('iio_buffer_cleanup', undefined, this.abandon());
+    system.defer('iio_buffer_cleanup', this.abandon());
   }
 
   /** Drops what it holds. */
