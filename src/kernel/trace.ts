@@ -190,6 +190,11 @@ const formats: Readonly<Record<string, Format>> = {
   epoll_ctl: ([epfd, op, fd, event], memory) => [String(epfd), formatEpollOperation(op as number), String(fd), formatEvent(event, memory)],
   epoll_wait: ([epfd, events, max, timeout], memory) => [String(epfd), formatEvents(events, memory), String(max), String(timeout)],
   epoll_pwait: ([epfd, events, max, timeout], memory) => [String(epfd), formatEvents(events, memory), String(max), String(timeout)],
+  io_submit: ([context, count]) => [address(context), String(count)],
+  io_getevents: ([context, ...numbers]) => [address(context), ...numbers.map(String)],
+  io_pgetevents: ([context, ...numbers]) => [address(context), ...numbers.map(String)],
+  io_cancel: ([context, request]) => [address(context), address(request)],
+  io_destroy: ([context]) => [address(context)],
 };
 
 /** @param event as it is, or the address that the call read it at */

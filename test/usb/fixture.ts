@@ -26,10 +26,12 @@ export interface RigOptions {
   readonly seed?: number;
   readonly controller?: 'dummy' | 'sg';
   readonly isSuperSpeed?: boolean;
+  /** Whether the gadget gives back what it gets. True when left out. */
+  readonly echoes?: boolean;
 }
 
 /** A machine with one pair of controllers, and a loopback gadget to bind. */
-export function makeRig({ seed = 1, controller = 'dummy', isSuperSpeed = false }: RigOptions = {}): Rig {
+export function makeRig({ seed = 1, controller = 'dummy', isSuperSpeed = false, echoes = true }: RigOptions = {}): Rig {
   const links: UsbLink[] = [];
   const machine = boot(
     {
@@ -51,6 +53,7 @@ export function makeRig({ seed = 1, controller = 'dummy', isSuperSpeed = false }
   );
   const { system } = machine;
   const gadget = new LoopbackGadget(controller === 'dummy' ? 'dummy_udc.0' : 'sg_udc.0');
+  gadget.echoes = echoes;
   let isBound = false;
   const rig: Rig = {
     machine,

@@ -64,6 +64,8 @@ export function move(wire: Wire, urb: Urb, endpoint: LinkedEndpoint, limit: numb
       if (urb.actualLength === urb.length && !((urb.flags & URB_ZERO_PACKET) !== 0 && !urb.isIn)) status = 0;
     }
     const goesOn = wire.crossed(endpoint, count);
+    // Whoever broke the connection at this packet has ended the request already.
+    if (endpoint.requests[0] !== request) break;
     if (request.status !== INPROGRESS) {
       endpoint.remove(request);
       wire.done(endpoint, request);

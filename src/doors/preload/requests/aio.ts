@@ -12,6 +12,9 @@ const REQUEST_HANDLE = 8;
 const REQUEST_KEY_FAULT = 12;
 const REQUEST_IOCB = 16;
 
+/** As many contexts as the library knows. */
+const CONTEXTS_MAX = 256;
+
 /** A request as it came: the program's struct iocb, and what the library says of it. */
 interface Submitted {
   readonly address: number;
@@ -49,6 +52,7 @@ function* contextOf(slot: Slot, id: number, size: number): Kernel<AioContext> {
 function* makeContext(slot: Slot, id: number, size: number): Kernel<AioContext> {
   const { client, task } = slot;
   const { addon, system } = client.server;
+  if (task.aio.size >= CONTEXTS_MAX) throw new Errno('EAGAIN', `a process has at most ${CONTEXTS_MAX} contexts`);
   const waker = granted(addon.event(), 'an eventfd');
   try {
     outcome(yield* client.sending(waker, () => slot.ask(protocol.IO_UP_AIO, id)), 'a descriptor to be woken by');
@@ -97,18 +101,17 @@ function cancel(slot: Slot, id: number, obj: number): never {
 
 function aioCall(slot: Slot): Call {
   const [kind, id, a, b] = [0, 1, 2, 3].map((index) => slot.argument(index)) as [number, number, number, number];
-  const context = `0x${id.toString(16)}`;
   switch (kind) {
     case protocol.IO_AIO_SUBMIT: {
       const requests = decode(slot.data(Math.min(Math.max(b, 0) * REQUEST_SIZE, slot.uint(protocol.SLOT_LENGTH))).slice());
-      return { name: 'io_submit', args: [context, requests.length], begin: () => submit(slot, id, a, requests) };
+      return { name: 'io_submit', args: [id, requests.length], begin: () => submit(slot, id, a, requests) };
     }
     case protocol.IO_AIO_COLLECT:
-      return { name: 'io_getevents', args: [context, b], begin: () => collect(slot, id, a, b) };
+      return { name: 'io_getevents', args: [id, b], begin: () => collect(slot, id, a, b) };
     case protocol.IO_AIO_CANCEL:
-      return { name: 'io_cancel', args: [context, `0x${a.toString(16)}`], begin: () => cancel(slot, id, a) };
+      return { name: 'io_cancel', args: [id, a], begin: () => cancel(slot, id, a) };
     case protocol.IO_AIO_DESTROY:
-      return { name: 'io_destroy', args: [context], begin: () => calls.io_destroy(slot.task, id) };
+      return { name: 'io_destroy', args: [id], begin: () => calls.io_destroy(slot.task, id) };
     default:
       return refused(`aio ${kind}`, [], 'ENOSYS');
   }

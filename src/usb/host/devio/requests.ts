@@ -240,7 +240,6 @@ function* streams({ private: file }: Opened, address: number, task: Task, hasCou
 /** usb_hub_claim_port and usb_hub_release_port. */
 const port = (isClaim: boolean) =>
   withNumber(function* (file, number) {
-    if (isClaim && file.allowed !== undefined) throw new Errno('EACCES', 'privileges were dropped');
     const { device } = file;
     const ports = device.parent === undefined ? device.hcd.driver.ports : 0;
     if (number < 1 || number > ports) throw new Errno('EINVAL', `there is no port ${number}`);
