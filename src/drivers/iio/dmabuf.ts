@@ -1,7 +1,7 @@
 /**
  * dma-bufs that programs give a buffer to be filled or sent: section 11.2 of docs/reference/functionfs.md, drivers/iio/industrialio-buffer.c.
  */
-import { type Decoded, Errno, errno } from '../../abi/index.ts';
+import { type Decoded, Errno } from '../../abi/index.ts';
 import { IIO_BUFFER_DMABUF_CYCLIC, IIO_BUFFER_DMABUF_SUPPORTED_FLAGS, type iio_dmabuf } from '../../abi/uapi/index.ts';
 import {
   allocateFenceContexts,
@@ -111,7 +111,7 @@ export class DmabufTransfer {
     }
     fence.signal();
     endSignalling(system, cookie);
-    system.scheduler.spawn('iio_buffer_cleanup', undefined, this.abandon());
+    system.defer('iio_buffer_cleanup', this.abandon());
   }
 
   /** Drops what it holds. */
@@ -235,19 +235,15 @@ export function* enqueueDmabuf(
 
 /** The fence goes into the dma-buf before the queue is asked: a refusal is an error of the fence, too. */
 function* publishAndEnqueue(buffer: IioBuffer, transfer: DmabufTransfer, isNonblocking: boolean): Kernel<void> {
-  const access = accessOf(buffer);
   const { attached, fence } = transfer;
   const { dmabuf, attachment, table, direction } = attached;
-  const isWrite = buffer.direction === 'in';
   try {
-    yield* lockReservation(dmabuf, isNonblocking);
+    beginAccess(dmabuf.system, attachment, table, direction);
     try {
-      const wait = { timeout_ns: isNonblocking ? 0 : TIMEOUT_ns };
-      if (!(yield* dmabuf.resv.wait(usageToWaitFor(isWrite), wait))) throw new Errno('EBUSY', 'others have not finished with the dma-buf');
-      dmabuf.resv.reserveFences(1);
-      dmabuf.resv.addFence(fence, isWrite ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
-    } finally {
-      dmabuf.resv.unlock();
+      yield* publish(buffer, transfer, isNonblocking);
+    } catch (error) {
+      endAccess(dmabuf.system, attachment, table, direction);
+      throw error;
     }
   } catch (error) {
     yield* transfer.abandon();
@@ -256,12 +252,26 @@ function* publishAndEnqueue(buffer: IioBuffer, transfer: DmabufTransfer, isNonbl
   watchTransfer(attachment, fence);
   const cookie = beginSignalling(dmabuf.system);
   try {
-    beginAccess(dmabuf.system, attachment, table, direction);
-    access.enqueue(attached.block, transfer);
+    accessOf(buffer).enqueue(attached.block, transfer);
   } catch (error) {
-    transfer.done(-((error as Errno).errno ?? errno.EIO));
+    transfer.done(-(error as Errno).errno);
     throw error;
   } finally {
     endSignalling(dmabuf.system, cookie);
+  }
+}
+
+/** Waits for those who use the dma-buf, and adds the fence. @throws Errno EBUSY, ERESTARTSYS, ENOMEM */
+function* publish(buffer: IioBuffer, { attached: { dmabuf }, fence }: DmabufTransfer, isNonblocking: boolean): Kernel<void> {
+  const isWrite = buffer.direction === 'in';
+  const { resv } = dmabuf;
+  yield* lockReservation(dmabuf, isNonblocking);
+  try {
+    const wait = { timeout_ns: isNonblocking ? 0 : TIMEOUT_ns };
+    if (!(yield* resv.wait(usageToWaitFor(isWrite), wait))) throw new Errno('EBUSY', 'others have not finished with the dma-buf');
+    resv.reserveFences(1);
+    resv.addFence(fence, isWrite ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
+  } finally {
+    resv.unlock();
   }
 }
