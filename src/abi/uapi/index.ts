@@ -10,6 +10,7 @@ export * from './fcntl.ts';
 export * from './file.ts';
 export * from './filter.ts';
 export * from './fs.ts';
+export * from './idxd.ts';
 export * from './ioctopus-dma-test.ts';
 export * from './ioctopus-ims.ts';
 export * from './ioctopus-keembay-ipc.ts';
