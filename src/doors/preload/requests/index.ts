@@ -8,13 +8,26 @@ import { generic } from './generic.ts';
 import { openFiles } from './open-files.ts';
 import { paths } from './paths.ts';
 import { poll } from './poll.ts';
+import { portal } from './portal.ts';
 import { sockets } from './sockets.ts';
 import { time } from './time.ts';
 import { tree } from './tree.ts';
 
 export type { Call } from './call.ts';
 
-const readers: Readers = { ...paths, ...bytes, ...control, ...poll, ...epoll, ...generic, ...openFiles, ...time, ...tree, ...sockets };
+const readers: Readers = {
+  ...paths,
+  ...bytes,
+  ...control,
+  ...poll,
+  ...epoll,
+  ...generic,
+  ...openFiles,
+  ...time,
+  ...tree,
+  ...sockets,
+  ...portal,
+};
 
 /** Reads the request of a slot. */
 export function readRequest(slot: Slot): Call {
