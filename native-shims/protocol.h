@@ -157,9 +157,11 @@ enum io_op {
 	IO_SOCKET_CALL, /* args: enum io_socket_call, then those of the call behind the descriptor */
 	IO_MESSAGE,     /* args: enum io_message, then those of the call behind the descriptor */
 	IO_OPEN_MERGED, /* args: flags; data: path of a file in /proc that tells of the host and the machine */
+	IO_STORE = 90,  /* args: offset in the page, enum io_store; data: the bytes; answer: whether the device took them */
 	IO_AIO = 100,   /* args: enum io_aio, context, then its own */
 };
 
+enum io_store { IO_STORE_PLAIN, IO_STORE_MOVDIR64B, IO_STORE_ENQCMD };
 enum io_socket_call { IO_BIND, IO_CONNECT, IO_GETSOCKNAME, IO_GETPEERNAME, IO_LISTEN, IO_SETSOCKOPT, IO_GETSOCKOPT };
 enum io_message { IO_SENDTO, IO_RECVFROM, IO_SENDMSG, IO_RECVMSG };
 
@@ -232,7 +234,8 @@ struct io_vma {
 	uint64_t inode;
 	uint64_t holder;
 	uint32_t flags;
-	uint32_t unused;
+	/* What the file is known as. */
+	uint32_t handle;
 };
 
 #define IO_VMA_SHARED 1
@@ -243,6 +246,8 @@ struct io_vma {
 #define IO_VMA_FSYNC 8
 /* It is of device memory, not of page frames alone: VM_IO. */
 #define IO_VMA_IO 16
+/* The device must see each store: it is mapped without rights, and stores come as IO_STORE. */
+#define IO_VMA_PORTAL 32
 
 /*
  * A descriptor sent to the server goes with these four bytes: the number of the

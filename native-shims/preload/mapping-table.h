@@ -12,6 +12,8 @@ struct mapping {
 	/* IO_VMA_ bits, and PROT_ bits. */
 	uint32_t flags;
 	uint32_t protection;
+	/* What the file is known as, of a portal. */
+	uint32_t handle;
 };
 
 /* No mapping lies outside. */

@@ -1,5 +1,6 @@
 /* Mappings of emulated files. The server says what may be mapped; the mapping itself is a real one. */
 #include "mapping-table.h"
+#include "portal.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -20,19 +21,32 @@ static bool is_fixed(int flags)
 	return flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
 }
 
+/* VM_DONTCOPY: neither the page nor what keeps the file. */
+static void keep_from_children(uintptr_t page, uintptr_t holder)
+{
+	raw(SYS_madvise, page, PAGE, MADV_DONTFORK);
+	if (holder)
+		raw(SYS_madvise, holder, PAGE, MADV_DONTFORK);
+}
+
 long map_noted(const int64_t args[IO_ARGS], int fd, const struct io_vma *vma)
 {
 	size_t length = ((size_t)args[1] + PAGE - 1) & ~(PAGE - 1);
+	bool portal = vma->flags & IO_VMA_PORTAL;
 	uint64_t signals;
 	long at;
 
+	if (portal)
+		guard_portals();
 	lock_mappings(&signals);
-	at = raw(SYS_mmap, args[0], args[1], args[2], args[3], fd, args[4]);
+	at = raw(SYS_mmap, args[0], args[1], portal ? PROT_NONE : args[2], args[3], fd, args[4]);
 	if (!is_error(at)) {
 		uintptr_t from = (uintptr_t)at;
 
 		remove_mappings(from, from + length);
-		if (!add_mapping((struct mapping){ from, from + length, vma->inode, vma->holder, vma->flags, (uint32_t)args[2] & 7 })) {
+		if (portal)
+			keep_from_children(from, vma->holder);
+		if (!add_mapping((struct mapping){ from, from + length, vma->inode, vma->holder, vma->flags, (uint32_t)args[2] & 7, vma->handle })) {
 			raw(SYS_munmap, at, length);
 			at = -ENOMEM;
 		}
@@ -145,6 +159,14 @@ EXPORT int munmap(void *address, size_t length)
 	return result;
 }
 
+/* Whether all of a range is of a portal. */
+static bool is_portal(uintptr_t from, size_t length)
+{
+	const struct mapping *m = mapping_at(from);
+
+	return m && (m->flags & IO_VMA_PORTAL) && from % PAGE == 0 && from + length <= m->to;
+}
+
 EXPORT int mprotect(void *address, size_t length, int protection)
 {
 	__typeof__(&mprotect) next = NEXT(mprotect);
@@ -155,7 +177,8 @@ EXPORT int mprotect(void *address, size_t length, int protection)
 	if (!may_touch(from, length))
 		return next(address, length, protection);
 	lock_mappings(&signals);
-	result = next(address, length, protection);
+	/* A portal keeps being without rights: what the program may do there is the table's to know. */
+	result = is_portal(from, length) ? 0 : next(address, length, protection);
 	if (result == 0)
 		protect_mappings(from, from + ((length + PAGE - 1) & ~(PAGE - 1)), (uint32_t)protection & 7);
 	unlock_mappings(&signals);

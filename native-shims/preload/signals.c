@@ -7,6 +7,7 @@
 /* sigset(3) is only for old programs, which are programs too. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #include "client.h"
+#include "portal.h"
 #include <signal.h>
 #include <string.h>
 
@@ -21,21 +22,49 @@ static struct sigaction wanted[SIGNALS];
 static int32_t changing;
 static bool watching;
 
+static bool is_handler(const struct sigaction *action)
+{
+	return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+}
+
+/* Signals of faults, for which we stand even where the program has no handler. */
+static bool is_guarded(int signal)
+{
+	return (signal == SIGSEGV || signal == SIGILL) && guards_portals();
+}
+
+/* What the kernel would have done without us: an instruction that faults does so once more, and ends the program. */
+static void do_default(int signal, const siginfo_t *info)
+{
+	struct sigaction none = { .sa_handler = SIG_DFL };
+
+	if (info->si_code <= 0 && wanted[signal].sa_handler == SIG_IGN)
+		return;
+	NEXT(sigaction)(signal, &none, NULL);
+	if (info->si_code <= 0)
+		raw(SYS_tgkill, raw(SYS_getpid), raw(SYS_gettid), signal);
+}
+
 static void before_handler(int signal, siginfo_t *info, void *context)
 {
-	const struct sigaction *action = &wanted[signal];
+	struct sigaction *action = &wanted[signal];
 	void (*handler)(int, siginfo_t *, void *) = __atomic_load_n(&action->sa_sigaction, __ATOMIC_ACQUIRE);
 	int e = errno;
 
+	if (is_guarded(signal)) {
+		if (store_to_portal(info, context))
+			return;
+		if (!is_handler(action)) {
+			do_default(signal, info);
+			return;
+		}
+		if (action->sa_flags & SA_RESETHAND)
+			__atomic_store_n(&action->sa_handler, SIG_DFL, __ATOMIC_RELEASE);
+	}
 	/* What the call that this signal interrupts does not wait for any more, the handler may already take. */
 	interrupt_call((__atomic_load_n(&action->sa_flags, __ATOMIC_RELAXED) & SA_RESTART) != 0);
 	errno = e;
 	handler(signal, info, context);
-}
-
-static bool is_handler(const struct sigaction *action)
-{
-	return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
 }
 
 static bool is_ours(const struct sigaction *action)
@@ -70,7 +99,7 @@ static int install(int signal, const struct sigaction *action)
 {
 	struct sigaction ours = *action;
 
-	if (!is_handler(action))
+	if (!is_handler(action) && !is_guarded(signal))
 		return NEXT(sigaction)(signal, action, NULL);
 	/* Fields one by one: another thread may be about to call what is there now. */
 	wanted[signal].sa_mask = action->sa_mask;
@@ -78,7 +107,24 @@ static int install(int signal, const struct sigaction *action)
 	__atomic_store_n(&wanted[signal].sa_sigaction, action->sa_sigaction, __ATOMIC_RELEASE);
 	ours.sa_sigaction = before_handler;
 	ours.sa_flags |= SA_SIGINFO;
+	if (is_guarded(signal)) {
+		/* A store to a portal is no reason to forget the handler. */
+		ours.sa_flags &= ~SA_RESETHAND;
+		if (!is_handler(action))
+			ours.sa_flags |= SA_ONSTACK | SA_RESTART;
+	}
 	return NEXT(sigaction)(signal, &ours, NULL);
+}
+
+void guard_signal(int signal)
+{
+	struct sigaction now;
+	sigset_t before;
+
+	lock(&before);
+	if (NEXT(sigaction)(signal, NULL, &now) == 0)
+		install(signal, is_ours(&now) ? &wanted[signal] : &now);
+	unlock(&before);
 }
 
 void watch_signals(void)
@@ -114,7 +160,7 @@ EXPORT int sigaction(int signal, const struct sigaction *restrict action, struct
 	result = NEXT(sigaction)(signal, NULL, &was);
 	if (result == 0 && is_ours(&was)) {
 		/* What the kernel adds to the flags, a program sees. */
-		int added = was.sa_flags & ~SA_SIGINFO & ~wanted[signal].sa_flags;
+		int added = is_guarded(signal) ? 0 : was.sa_flags & ~SA_SIGINFO & ~wanted[signal].sa_flags;
 
 		was = wanted[signal];
 		was.sa_flags |= added;

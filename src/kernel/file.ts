@@ -6,6 +6,7 @@ import type { Inode } from './inode.ts';
 import type { AsyncTransfer } from './kiocb.ts';
 import type { MemoryObject } from './memory-object.ts';
 import type { PollTable } from './poll.ts';
+import type { PortalStore } from './portal.ts';
 import type { System } from './system.ts';
 import type { Task } from './task.ts';
 import type { UserBuffer } from './user-memory.ts';
@@ -54,6 +55,8 @@ export interface FileOperations<P = any> {
   readonly poll?: (file: File<P>, table: PollTable) => MaybeKernel<number>;
   /** Fills in `vma.backing`. */
   readonly mmap?: (file: File<P>, vma: Vma, task: Task) => MaybeKernel<void>;
+  /** A store to a mapping with `isPortal`. @returns whether the device took it */
+  readonly portal?: (file: File<P>, store: PortalStore, task: Task) => MaybeKernel<boolean>;
   /**
    * read_iter and write_iter: how io_submit(2) reads and writes; without them it is EINVAL. `true`: by the operations read and write, to
    * their end before io_submit returns.

@@ -66,6 +66,7 @@ export { Mutex } from './mutex.ts';
 export { kstrtobool, kstrtoint, kstrtoll, kstrtou8, kstrtou16, kstrtouint, kstrtoull, sysfsStreq } from './parse.ts';
 export { addPlatformDevice, type PlatformDeviceDescription, platformBus } from './platform.ts';
 export { type PollEntry, PollTable, pollFile, pollFiles, pollOnce } from './poll.ts';
+export type { PortalStore, PortalStoreKind } from './portal.ts';
 export { Random } from './random.ts';
 export { Coroutine, Deadlock, formatTime, type Outcome, Scheduler } from './scheduler.ts';
 export { Killed, type SignalAction, Signals } from './signal.ts';

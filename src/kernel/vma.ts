@@ -38,6 +38,8 @@ export class Vma {
   /** Whether mprotect(2) may make it writable: VM_MAYWRITE. */
   mayWrite: boolean;
   kind: VmaKind = 'io';
+  /** Whether the device must see each store: the file's operation `portal` is asked then. */
+  isPortal = false;
   /** Set by a file whose pages may change while it is mapped; {@link backing} stays empty then. */
   source: MappedFile | undefined;
   /** What it shows, in order; together as long as the mapping. */

@@ -12,6 +12,7 @@ export * from './file.ts';
 export * from './filter.ts';
 export * from './fs.ts';
 export * from './functionfs.ts';
+export * from './idxd.ts';
 export * from './iio-buffer.ts';
 export * from './iio-events.ts';
 export * from './ioctopus-dma-test.ts';

@@ -83,6 +83,12 @@ export const IO_SOCKET_CALL = 81;
 export const IO_MESSAGE = 82;
 export const IO_OPEN_MERGED = 83;
 export const IO_AIO = 100;
+export const IO_STORE = 90;
+
+/** By which kind of instruction: enum io_store. */
+export const IO_STORE_PLAIN = 0;
+export const IO_STORE_MOVDIR64B = 1;
+export const IO_STORE_ENQCMD = 2;
 
 /** Which call of a family it is: enum io_splice, io_advise, io_setattr, io_xattr. */
 export const IO_SENDFILE = 0;
@@ -160,3 +166,4 @@ export const IO_VMA_MAYWRITE = 2;
 export const IO_VMA_JOINS = 4;
 export const IO_VMA_FSYNC = 8;
 export const IO_VMA_IO = 16;
+export const IO_VMA_PORTAL = 32;

@@ -19,6 +19,7 @@ import {
   IO_VMA_IO,
   IO_VMA_JOINS,
   IO_VMA_MAYWRITE,
+  IO_VMA_PORTAL,
   IO_VMA_SHARED,
   SLOT_LENGTH,
 } from './protocol.ts';
@@ -238,8 +239,10 @@ export class RemoteMemory implements UserMemory {
       (vma.mayWrite ? IO_VMA_MAYWRITE : 0) |
       (joins ? IO_VMA_JOINS : 0) |
       (vma.kind === 'io' ? IO_VMA_IO : 0) |
+      (vma.isPortal ? IO_VMA_PORTAL : 0) |
       (vma.file.ops.fsync === undefined ? 0 : IO_VMA_FSYNC);
     view.setUint32(at + 16, flags, true);
+    view.setUint32(at + 20, this.#slot.primaryHandle, true);
   }
 }
 

@@ -40,6 +40,7 @@ export {
   unlinkat,
   utimensat,
 } from './paths.ts';
+export { portalStore, storeAt } from './portal.ts';
 export { kill, sigaction } from './signals.ts';
 export { getsockopt, setsockopt } from './socket-options.ts';
 export { type ReceivedMessage, recvmsg, sendmsg, socketpair } from './sockets.ts';

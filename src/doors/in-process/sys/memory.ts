@@ -57,6 +57,18 @@ export abstract class MemorySys<M extends Mode> extends AioSys<M> {
     return this.invoke('msync', [address, length, flags], () => calls.msync(this.task, address, length, flags));
   }
 
+  /** The instruction MOVDIR64B: 64 bytes at once to a page of a device. */
+  movdir64b(address: number, bytes: Uint8Array): Result<M, void> {
+    const store = () => calls.storeAt(this.task, address, 'movdir64b', bytes);
+    return this.caller.call('movdir64b', [address], store, () => {});
+  }
+
+  /** The instruction ENQCMD. @returns whether the device took them; false is to be tried again */
+  enqcmd(address: number, bytes: Uint8Array): Result<M, boolean> {
+    const store = () => calls.storeAt(this.task, address, 'enqcmd', bytes);
+    return this.caller.call('enqcmd', [address], store, same);
+  }
+
   madvise(mapping: Pick<Mapping, 'address' | 'length'>, advice: number): Result<M, number> {
     const { address, length } = mapping;
     return this.invoke('madvise', [address, length, advice], () => calls.madvise(this.task, address, length, advice));

@@ -9,6 +9,7 @@ import { generic } from './generic.ts';
 import { openFiles } from './open-files.ts';
 import { paths } from './paths.ts';
 import { poll } from './poll.ts';
+import { portal } from './portal.ts';
 import { sockets } from './sockets.ts';
 import { time } from './time.ts';
 import { tree } from './tree.ts';
@@ -27,6 +28,7 @@ const readers: Readers = {
   ...tree,
   ...sockets,
   ...aio,
+  ...portal,
 };
 
 /** Reads the request of a slot. */
