@@ -46,7 +46,6 @@ export async function* inProcessRows(): AsyncGenerator<Row> {
         ),
       },
       { name: 'in process: open + close of a heap', measured: await time(() => node.round({ name: 'open', samples: 100 })) },
-      { name: 'in process: a message to the VPU and back', measured: await time(() => node.round({ name: 'message', samples: 100 })) },
       { name: 'in process: ALLOC of 4 KiB + close', measured: await time(() => node.round({ name: 'alloc', samples: 100 })) },
     ],
   );

@@ -22,6 +22,8 @@ import { type Row, verdictOf } from './row.ts';
 import { samplesRows } from './samples-rows.ts';
 import { scaleRows } from './scale-rows.ts';
 import { umockdevRows } from './umockdev-rows.ts';
+import { vectorRows } from './vector-rows.ts';
+import { vpuRows } from './vpu-rows.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
@@ -41,11 +43,12 @@ const settings: Settings = {
 async function* allRows(): AsyncGenerator<Row> {
   yield* inProcessRows();
   yield* scaleRows();
-  for (const rows of [nativeRows, samplesRows, mountRows, ringRows, umockdevRows, growthRows]) yield* rows(settings);
+  yield* vectorRows();
+  for (const rows of [nativeRows, samplesRows, mountRows, ringRows, umockdevRows, growthRows, vpuRows]) yield* rows(settings);
 }
 
 execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', process.stderr.fd, process.stderr.fd] });
-compileAll(settings.sources, programs);
+compileAll(settings.sources, programs, join(root, 'native-shims/include'));
 
 if (!json) console.log(`${formatHost(host())}\n\n${heading}`);
 const rows: Row[] = [];

@@ -36,8 +36,14 @@ export const program = ({ programs }: Settings, name: string) => join(programs, 
 /** The start of a command line of what runs on a processor. */
 export const pinned = (settings: Settings, cpu: string) => [program(settings, 'pin'), cpu];
 
-/** The command line of the launcher. */
-export const launcher = ({ dist }: Settings) => [process.execPath, join(dist, 'doors/cli/main.js'), 'run', '--'];
+/** The command line of the launcher. @param board the default one when left out */
+export const launcher = ({ dist }: Settings, board = 'generic') => [
+  process.execPath,
+  join(dist, 'doors/cli/main.js'),
+  'run',
+  `--board=${board}`,
+  '--',
+];
 
 /** The command line of a program that calls emulated nodes, and holds so many buffers meanwhile. */
 export const nodesProgram = (settings: Settings, { server, client }: Placement, buffers = 1) => [

@@ -68,12 +68,13 @@ export async function withPrograms<N extends string, T>(
   }
 }
 
-/** Compiles every C file of a folder into another. @throws Error when one does not compile */
-export function compileAll(folder: string, into: string): void {
+/** Compiles every C file of a folder into another. @param includes where headers of ours are @throws Error when one does not compile */
+export function compileAll(folder: string, into: string, includes: string): void {
+  const headers = [`-I${includes}`];
   const cc = process.env.CC ?? 'cc';
   for (const source of readdirSync(folder).filter((name) => name.endsWith('.c'))) {
     const out = join(into, basename(source, '.c'));
-    const { status, error } = spawnSync(cc, ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-o', out, join(folder, source)], {
+    const { status, error } = spawnSync(cc, ['-std=gnu11', '-O2', '-Wall', '-Wextra', ...headers, '-o', out, join(folder, source)], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     if (error !== undefined) throw new Error(`no C compiler: ${error.message}`);

@@ -20,7 +20,7 @@ export function formatHost({ cpu, cpus, kernel, node }: Host): string {
 export const heading = columns('call', 'time', 'compared with', 'ratio (p10–p90)', 'target', 'verdict');
 
 export function formatRow(row: Row): string {
-  const { name, baseline = '', target, measured } = row;
+  const { name, baseline = '', target, measured, counts } = row;
   if (typeof measured === 'string') return columns(name, '', baseline, '', '', `not run: ${measured}`);
   if ('bytes' in measured) return columns(name, `${Math.round(measured.bytes)} bytes`);
   return columns(
@@ -30,6 +30,7 @@ export function formatRow(row: Row): string {
     measured.ratio === undefined ? '' : spread(measured.ratio),
     target === undefined ? '' : `< ${number(target)}`,
     target === undefined ? '' : verdictOf(row),
+    ...(counts === undefined ? [] : [`${Math.round(1e9 / measured.call_ns.median)} ${counts}/s`]),
   );
 }
 

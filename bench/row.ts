@@ -5,6 +5,8 @@ export interface Row {
   readonly name: string;
   /** What the call is compared with. */
   readonly baseline?: string;
+  /** What a call is one of, for who wants to know how many go in a second: `messages`. */
+  readonly counts?: string;
   /** The ratio must be below; a row without one only informs. */
   readonly target?: number;
   /** A string says why it was not run. */

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <linux/broadcom/vc_sm_cma_ioctl.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <poll.h>
 #include <stdio.h>
@@ -32,6 +33,14 @@ static int resources(char *mapping)
 	return count;
 }
 
+/* The VideoCore does not see the CPU's caches: what it wrote shows between START and END. */
+static int sync_frame(int fd, unsigned long long flags)
+{
+	struct dma_buf_sync sync = { .flags = flags };
+
+	return ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+}
+
 /* Gives the VideoCore a new buffer, reads what it wrote and lets go of it. */
 static int show_frame(int heap, int node)
 {
@@ -47,7 +56,9 @@ static int show_frame(int heap, int node)
 	frame = mmap(NULL, import.size, PROT_READ | PROT_WRITE, MAP_SHARED, import.handle, 0);
 	if (frame == MAP_FAILED)
 		return perror("mmap"), -1;
+	sync_frame(import.handle, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
 	printf("%x, %u bytes: %s\n", import.vc_handle, import.size, frame);
+	sync_frame(import.handle, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
 	munmap(frame, import.size);
 	close(import.handle);
 	close(buffer.fd);

@@ -1,5 +1,15 @@
 import type { Kernel, Sys } from 'ioctopus';
-import { DMA_HEAP_IOCTL_ALLOC, O_CLOEXEC, O_RDONLY, O_RDWR, VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF } from 'ioctopus/uapi';
+import {
+  DMA_BUF_IOCTL_SYNC,
+  DMA_BUF_SYNC_END,
+  DMA_BUF_SYNC_READ,
+  DMA_BUF_SYNC_START,
+  DMA_HEAP_IOCTL_ALLOC,
+  O_CLOEXEC,
+  O_RDONLY,
+  O_RDWR,
+  VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF,
+} from 'ioctopus/uapi';
 
 const SIZE = 8192;
 
@@ -16,7 +26,10 @@ function* showFrame(sys: Sys<'task'>, heap: number, node: number): Kernel<string
   const { fd } = yield* sys.ioctl(heap, DMA_HEAP_IOCTL_ALLOC, { len: SIZE, fd_flags: O_RDWR | O_CLOEXEC });
   const imported = yield* sys.ioctl(node, VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF, { dmabuf_fd: fd, name: [...Buffer.from('frame')] });
   const frame = yield* sys.mmap(imported.handle, { length: imported.size });
+  // The VideoCore does not see the CPU's caches: what it wrote shows between START and END.
+  yield* sys.ioctl(imported.handle, DMA_BUF_IOCTL_SYNC, { flags: DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ });
   const text = Buffer.from(frame.bytes.subarray(0, frame.bytes.indexOf(0))).toString('latin1');
+  yield* sys.ioctl(imported.handle, DMA_BUF_IOCTL_SYNC, { flags: DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ });
   yield* sys.munmap(frame);
   yield* sys.close(imported.handle);
   yield* sys.close(fd);

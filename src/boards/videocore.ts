@@ -1,10 +1,10 @@
 /** What the boards with a VideoCore have in common: its firmware, its driver, and the heaps beside them. */
 import { addCmaHeap, addSystemHeap } from '../dma-buf/index.ts';
-import { addVcSmCma, type RevisionName, type VcSmCma } from '../drivers/vc-sm-cma/index.ts';
+import { addVcSmCma, type VcSmCma, type VcSmCmaDescription } from '../drivers/vc-sm-cma/index.ts';
 import { VideoCore, type VideoCoreDescription } from '../hardware/videocore/index.ts';
 import { IRQ_TYPE_EDGE_RISING, irqs, WiredController } from '../irq/index.ts';
 import type { Board, Machine } from '../machine/index.ts';
-import { DmaDevice, type DmaRange } from '../memory/index.ts';
+import { DmaDevice, type DmaRange, NonCoherentCaches } from '../memory/index.ts';
 
 const MIB = 2 ** 20;
 /** Of the CMA area, which is the heap's as well. */
@@ -13,9 +13,11 @@ const CMA = 'linux,cma';
 const DOORBELL = 34;
 const LINES = 160;
 
-export interface VideoCoreOptions extends Pick<VideoCoreDescription, 'isTranslated' | 'hasSmem' | 'script'> {
-  /** Of the driver; R3 when left out. */
-  readonly revision?: RevisionName;
+export interface VideoCoreOptions
+  extends Pick<VideoCoreDescription, 'isTranslated' | 'hasSmem' | 'script'>,
+    Pick<VcSmCmaDescription, 'revision' | 'design' | 'cacheRequests' | 'commandsBefore'> {
+  /** Whether the VPU sees the CPU's caches, so that nothing needs to be synced; false when left out, as on every Raspberry Pi. */
+  readonly coherent?: boolean;
   /** The VPU's own memory, in MiB; 76 when left out. */
   readonly gpuMem_MiB?: number;
   /** Contiguous memory for devices, in MiB; 256 when left out. */
@@ -55,7 +57,7 @@ export interface VideoCoreBoard {
 /** A board of that kind. Its first GiB of RAM holds the CMA area, and above that, at the end, the VPU's own memory. */
 export function videoCoreBoard(board: VideoCoreBoard, options: VideoCoreOptions): Board {
   const { name, description, ram, ranges } = board;
-  const { gpuMem_MiB = 76, cma_MiB = 256, dmaRanges = ranges, revision = 'R3' } = options;
+  const { gpuMem_MiB = 76, cma_MiB = 256, dmaRanges = ranges, coherent = false } = options;
   const low = Math.min(ram, 1024 * MIB);
   const gpu = { name: 'gpu', base: low - gpuMem_MiB * MIB, size: gpuMem_MiB * MIB };
   return {
@@ -65,6 +67,7 @@ export function videoCoreBoard(board: VideoCoreBoard, options: VideoCoreOptions)
     cpus: 4,
     architecture: 'arm64',
     regions: [gpu, { name: CMA, base: gpu.base - cma_MiB * MIB, size: cma_MiB * MIB }],
+    ...(coherent ? {} : { caches: ({ system, eviction }) => new NonCoherentCaches(system, { eviction }) }),
     setUp(machine) {
       const { system, ram: memory } = machine;
       addSystemHeap(system, memory);
@@ -74,13 +77,23 @@ export function videoCoreBoard(board: VideoCoreBoard, options: VideoCoreOptions)
         name: 'vcsm-cma',
         maskBits: 32,
         maxSegmentSize: 0x3fffffff,
+        snoopsCpu: coherent,
         ...(dmaRanges.length === 0 ? {} : { ranges: dmaRanges }),
       });
-      const { isTranslated = false, hasSmem = true, script = {} } = options;
+      const { isTranslated = false, hasSmem = true, script = {}, revision, design, cacheRequests, commandsBefore } = options;
       const doorbell = gic.line(DOORBELL);
       const videocore = new VideoCore(system, { ...gpu, ram: memory, device, doorbell, isTranslated, hasSmem, script });
       const region = memory.region(CMA);
-      const driver = addVcSmCma(system, { vchiq: videocore, device, region, irq: gic.irq(DOORBELL), revision });
+      const driver = addVcSmCma(system, {
+        vchiq: videocore,
+        device,
+        region,
+        irq: gic.irq(DOORBELL),
+        ...(revision === undefined ? {} : { revision }),
+        ...(design === undefined ? {} : { design }),
+        ...(cacheRequests === undefined ? {} : { cacheRequests }),
+        ...(commandsBefore === undefined ? {} : { commandsBefore }),
+      });
       const parties = { videocore, driver, machine };
       system.single(makeParties).parties = parties;
       machine.beforeShutdown(() => settle(parties));

@@ -8,6 +8,7 @@ import type { DmaBufOps } from './dma-buf-ops.ts';
 /** What a heap keeps for each attachment. */
 interface HeapAttachment {
   readonly device: DmaDevice;
+  readonly pages: readonly PageRange[];
   /** Set while the device may use the buffer. */
   mapping: DmaMapping | undefined;
 }
@@ -27,7 +28,8 @@ export interface HeapBuffer {
 export const heapOperations = {
   attach(dmabuf, attachment) {
     dmabuf.system.kmalloc('struct dma_heap_attachment');
-    const own: HeapAttachment = { device: attachment.device, mapping: undefined };
+    const { device } = attachment;
+    const own: HeapAttachment = { device, pages: dmabuf.private.pages, mapping: undefined };
     attachment.private = own;
     dmabuf.private.attachments.unshift(own);
   },
@@ -38,10 +40,9 @@ export const heapOperations = {
   },
 
   mapDmaBuf(attachment, direction) {
-    const { pages } = attachment.dmabuf.private as HeapBuffer;
-    const mapping = attachment.device.mapSg(pages, direction);
-    (attachment.private as HeapAttachment).mapping = mapping;
-    return mapping;
+    const own = attachment.private as HeapAttachment;
+    own.mapping = attachment.device.mapSg(own.pages, direction);
+    return own.mapping;
   },
 
   unmapDmaBuf(attachment, mapping, direction) {

@@ -34,6 +34,15 @@ export const IRQ_WAKE_THREAD = 2;
 /** Flags of a chip. */
 export const IRQCHIP_ONESHOT_SAFE = 1 << 5;
 export const IRQCHIP_EOI_THREADED = 1 << 6;
+/** An interrupt goes to another processor when it next comes, and not before: the device's message must change for it. */
+export const IRQCHIP_MOVE_DEFERRED = 1 << 12;
+
+/** Flags of a domain, as debugfs names them. */
+export const IRQ_DOMAIN_FLAG_HIERARCHY = 1 << 0;
+export const IRQ_DOMAIN_NAME_ALLOCATED = 1 << 1;
+export const IRQ_DOMAIN_FLAG_ISOLATED_MSI = 1 << 5;
+export const IRQ_DOMAIN_FLAG_MSI_PARENT = 1 << 8;
+export const IRQ_DOMAIN_FLAG_MSI_DEVICE = 1 << 9;
 
 /** A line that is connected to nothing: requests for it are ENOTCONN. */
 export const IRQ_NOTCONNECTED = 2 ** 31;

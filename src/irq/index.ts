@@ -4,6 +4,8 @@ import { Irqs } from './irqs.ts';
 import { ProcIrq } from './proc-irq.ts';
 import { SysfsIrqs } from './sysfs-irq.ts';
 
+export { setAffinity } from './affinity.ts';
+export { showIrqDebugfs } from './debugfs-irq.ts';
 export * from './flags.ts';
 export { type FlowHandler, handleEdgeIrq, handleFasteoiIrq, handleLevelIrq, handleSimpleIrq } from './flow.ts';
 export type { IrqHandler, IrqThreadFunction } from './irq-action.ts';
@@ -23,6 +25,7 @@ export {
   setIrqType,
   synchronizeIrq,
 } from './manage.ts';
+export * from './msi/index.ts';
 export { WiredController, type WiredControllerDescription } from './wired-controller.ts';
 
 function makeIrqs(system: System): Irqs {

@@ -1,4 +1,5 @@
 import type { IrqData } from './irq-data.ts';
+import type { MsiMessage } from './msi/message.ts';
 
 /** How one level of interrupts is controlled, as `struct irq_chip`. What is left out is not needed there. None of it waits. */
 export interface IrqChip {
@@ -23,6 +24,13 @@ export interface IrqChip {
   readonly setAffinity?: (data: IrqData, cpus: readonly number[]) => number;
   /** Makes the hardware interrupt again. @returns false when it cannot */
   readonly retrigger?: (data: IrqData) => boolean;
+  /** The message that makes the interrupt, for a level that takes messages. */
+  readonly composeMessage?: (data: IrqData) => MsiMessage;
+  /** Around what a driver or a user changes, for a chip behind a slow bus: what was changed goes there at the end. */
+  readonly busLock?: (data: IrqData) => void;
+  readonly busSyncUnlock?: (data: IrqData) => void;
+  /** What debugfs shows of the level beyond its names, without indentation. */
+  readonly debugLines?: (data: IrqData) => readonly string[];
 }
 
 /** Lets the level towards the processor do it: irq_chip_mask_parent and its like. */

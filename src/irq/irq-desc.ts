@@ -42,10 +42,14 @@ export class IrqDesc {
   threadsActive = 0;
   /** Woken when no thread is active any more, and when no handler runs. */
   readonly idle: WaitQueue;
-  /** By processor. */
-  readonly counts: number[];
+  /** By processor; most never come, and have none. */
+  #counts: number[] | undefined;
   /** Which processors may get it, in order. */
   affinity: readonly number[];
+  /** As debugfs shows it. */
+  deviceName: string | undefined;
+  /** Which ones shall once it can move: IRQD_SETAFFINITY_PENDING. */
+  pendingAffinity: readonly number[] | undefined;
   /** Which one does. */
   effectiveCpu = 0;
   /** Unhandled interrupts of this window of so many, and when the last came: kernel/irq/spurious.c. */
@@ -61,8 +65,17 @@ export class IrqDesc {
     this.irq = irq;
     this.data = { irq, hwirq: 0, chip: undefined, domain: undefined, chipData: undefined, parent: undefined };
     this.idle = new WaitQueue(`interrupt ${irq} to be idle`);
-    this.counts = Array.from({ length: irqs.cpus }, () => 0);
     this.affinity = irqs.defaultAffinity;
+  }
+
+  get counts(): readonly number[] {
+    return this.#counts ?? this.irqs.noCounts;
+  }
+
+  /** It came to that processor. */
+  count(cpu: number): void {
+    this.#counts ??= [...this.irqs.noCounts];
+    this.#counts[cpu] = (this.#counts[cpu] as number) + 1;
   }
 
   get isLevel(): boolean {
@@ -85,6 +98,17 @@ export class IrqDesc {
     // First, because the line may interrupt at once.
     this.isMasked = false;
     this.data.chip?.unmask?.(this.data);
+  }
+
+  /** Work on it that a chip behind a slow bus gathers: the device learns of it at the end. */
+  onBus(work: () => void): void {
+    const { chip } = this.data;
+    chip?.busLock?.(this.data);
+    try {
+      work();
+    } finally {
+      chip?.busSyncUnlock?.(this.data);
+    }
   }
 
   /** irq_enable. */

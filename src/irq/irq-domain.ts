@@ -28,10 +28,14 @@ export interface IrqDomainDescription {
   readonly parent?: IrqDomain;
   /** How many numbers there are; without a limit when left out. */
   readonly size?: number;
+  /** How many of them the kernel keeps in an array, which debugfs shows; all when left out. */
+  readonly linearSize?: number;
   /** IRQ_DOMAIN_FLAG_ bits and token, as debugfs shows them. */
   readonly flags?: number;
   readonly busToken?: number;
   readonly hostData?: unknown;
+  /** What debugfs shows of it beyond what all domains have. @param indent of the domain's block, in blanks */
+  readonly debugLines?: (indent: number) => Iterable<string>;
 }
 
 /** The numbers of one controller, as `struct irq_domain`. */
@@ -41,20 +45,32 @@ export class IrqDomain {
   readonly ops: IrqDomainOps;
   readonly parent: IrqDomain | undefined;
   readonly size: number;
+  readonly linearSize: number;
   readonly flags: number;
   readonly busToken: number;
   readonly hostData: unknown;
+  readonly debugLines: ((indent: number) => Iterable<string>) | undefined;
   readonly #mapped = new Map<number, IrqData>();
 
-  constructor(irqs: Irqs, { name, ops, parent, size = Number.POSITIVE_INFINITY, flags = 0, busToken = 0, hostData }: IrqDomainDescription) {
+  constructor(irqs: Irqs, description: IrqDomainDescription) {
+    const { name, ops, parent, size = Number.POSITIVE_INFINITY, linearSize, flags = 0, busToken = 0, hostData } = description;
     this.irqs = irqs;
     this.name = name;
     this.ops = ops;
     this.parent = parent;
     this.size = size;
+    this.linearSize = linearSize ?? (size === Number.POSITIVE_INFINITY ? 0 : size);
     this.flags = flags;
     this.busToken = busToken;
     this.hostData = hostData;
+    this.debugLines = description.debugLines;
+    irqs.addDomain(this);
+  }
+
+  /** irq_domain_remove. None of its numbers may have an interrupt. */
+  remove(): void {
+    if (this.#mapped.size > 0) throw new Error(`${this.name} is removed and has ${this.#mapped.size} interrupts`);
+    this.irqs.removeDomain(this);
   }
 
   /** How many numbers have an interrupt. */
@@ -65,6 +81,11 @@ export class IrqDomain {
   /** irq_find_mapping: the machine's number of one of the domain's; 0 when it has none. */
   find(hwirq: number): number {
     return this.#mapped.get(hwirq)?.irq ?? 0;
+  }
+
+  /** The domain's level of an interrupt. */
+  level(irq: number): IrqData {
+    return levelOf(this.irqs.get(irq) as IrqDesc, this);
   }
 
   /** generic_handle_domain_irq. @throws Errno EINVAL when the number has no interrupt */

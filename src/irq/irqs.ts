@@ -1,16 +1,15 @@
-import { Errno } from '../abi/index.ts';
 import type { System } from '../kernel/index.ts';
 import type { IrqAction } from './irq-action.ts';
 import type { IrqData } from './irq-data.ts';
 import { IrqDesc } from './irq-desc.ts';
-
-/** NR_IRQS of an x86-64 with few processors; wide enough for every board. */
-const IRQS_MAX = 4096;
+import type { IrqDomain } from './irq-domain.ts';
 
 /** All interrupts of a machine. */
 export class Irqs {
   readonly system: System;
   readonly cpus: number;
+  /** Of an interrupt that never came. */
+  readonly noCounts: readonly number[];
   /** For interrupts that are made from now on: which processors may get them. */
   defaultAffinity: readonly number[];
   /** Interrupts that nothing was made for: the line ERR of /proc/interrupts. */
@@ -20,11 +19,19 @@ export class Irqs {
   onFree: ((action: IrqAction) => void) | undefined;
   onFreeDesc: ((desc: IrqDesc) => void) | undefined;
   onAllocate: ((desc: IrqDesc) => void) | undefined;
+  /** While an interrupt is handled: the processor that does, if it is known. */
+  cpu: number | undefined;
   readonly #descs: (IrqDesc | undefined)[] = [];
+  /** No number below is free. */
+  #lowestFree = 1;
+  readonly #domains = new Set<IrqDomain>();
+  onDomain: ((domain: IrqDomain) => void) | undefined;
+  onDomainRemoved: ((domain: IrqDomain) => void) | undefined;
 
   constructor(system: System) {
     this.system = system;
     this.cpus = system.cpus;
+    this.noCounts = Array.from({ length: this.cpus }, () => 0);
     this.defaultAffinity = this.online;
   }
 
@@ -37,6 +44,32 @@ export class Irqs {
     return this.#descs[irq];
   }
 
+  /** One more than the highest number: nr_irqs. */
+  get limit(): number {
+    return this.#descs.length;
+  }
+
+  /** The interrupt of a level. */
+  desc(level: IrqData): IrqDesc {
+    const desc = this.#descs[level.irq];
+    if (desc === undefined) throw new Error(`there is no interrupt ${level.irq}`);
+    return desc;
+  }
+
+  get domains(): ReadonlySet<IrqDomain> {
+    return this.#domains;
+  }
+
+  addDomain(domain: IrqDomain): void {
+    this.#domains.add(domain);
+    this.onDomain?.(domain);
+  }
+
+  removeDomain(domain: IrqDomain): void {
+    this.#domains.delete(domain);
+    this.onDomainRemoved?.(domain);
+  }
+
   /** In the order of their numbers. */
   get all(): readonly IrqDesc[] {
     return this.#descs.filter((desc) => desc !== undefined);
@@ -46,28 +79,24 @@ export class Irqs {
    * irq_alloc_descs: numbers in a row that nobody has.
    *
    * @param from the lowest that would do; 0 means no interrupt and is never given
-   * @returns the first @throws Errno ENOSPC
+   * @returns the first
    */
   allocate(count: number, from = 1): number {
-    for (const start of [from, 1]) {
-      const irq = this.#findFree(count, Math.max(1, start));
-      if (irq === undefined) continue;
-      for (let i = 0; i < count; i++) {
-        const desc = new IrqDesc(this, irq + i);
-        this.#descs[irq + i] = desc;
-        this.onAllocate?.(desc);
-      }
-      return irq;
+    const irq = this.#findFree(count, Math.max(this.#lowestFree, from));
+    for (let i = irq; i < irq + count; i++) {
+      const desc = new IrqDesc(this, i);
+      this.#descs[i] = desc;
+      this.onAllocate?.(desc);
     }
-    throw new Errno('ENOSPC', `no ${count} interrupt numbers in a row are free`);
+    if (irq === this.#lowestFree) this.#lowestFree = irq + count;
+    return irq;
   }
 
-  #findFree(count: number, from: number): number | undefined {
-    for (let irq = from, run = 0; irq < IRQS_MAX; irq++) {
+  #findFree(count: number, from: number): number {
+    for (let irq = from, run = 0; ; irq++) {
       run = this.#descs[irq] === undefined ? run + 1 : 0;
       if (run === count) return irq - count + 1;
     }
-    return undefined;
   }
 
   /** irq_free_descs. Nobody may have requested them. */
@@ -78,23 +107,26 @@ export class Irqs {
       if (desc.actions.length > 0) throw new Error(`interrupt ${i} is freed, but ${desc.actions[0]?.name} has requested it`);
       this.onFreeDesc?.(desc);
       this.#descs[i] = undefined;
+      this.#lowestFree = Math.min(this.#lowestFree, i);
     }
   }
 
-  /** generic_handle_irq: the interrupt comes now. For events of the hardware; nothing that runs then may wait. */
-  handle(desc: IrqDesc): void {
+  /** generic_handle_irq: the interrupt comes now. For events of the hardware; nothing that runs then may wait. @param cpu where */
+  handle(desc: IrqDesc, cpu?: number): void {
     const { scheduler } = this.system;
     const before = scheduler.enter(undefined);
+    this.cpu = cpu;
     try {
       if (desc.flow === undefined) this.errors++;
       else desc.flow(desc);
     } finally {
+      this.cpu = undefined;
       scheduler.enter(before);
     }
   }
 
   count(desc: IrqDesc): void {
-    desc.counts[desc.effectiveCpu] = (desc.counts[desc.effectiveCpu] as number) + 1;
+    desc.count(this.cpu ?? desc.effectiveCpu);
   }
 
   /** irq_domain_activate_irq: from the processor's level to the device's. @throws Errno what a level says; none is active then */

@@ -81,14 +81,21 @@ export function requestIrq(irqs: Irqs, irq: number, request: IrqRequest): void {
     irqs.system.log.print('err', `genirq: ${text}`);
     throw new Errno('EINVAL', text);
   }
-  if (first === undefined) setUpLine(desc, flags);
-  if (request.thread !== undefined) startThread(action);
+  desc.onBus(() => install(action, first === undefined));
+}
+
+/** __setup_irq, once nothing is against it but the chip. */
+function install(action: IrqAction, isFirst: boolean): void {
+  const { desc, flags } = action;
+  const { irqs, irq } = desc;
+  if (isFirst) setUpLine(desc, flags);
+  if (action.thread !== undefined) startThread(action);
   desc.actions.push(action);
   desc.windowCount = 0;
   desc.windowUnhandled = 0;
   irqs.system.ledger.add(action);
   irqs.onRequest?.(action);
-  if (first === undefined) {
+  if (isFirst) {
     if ((flags & IRQF_NO_AUTOEN) === 0) desc.startup();
     else desc.depth = 1;
   } else if (desc.isSpuriousDisabled) {
@@ -146,7 +153,7 @@ export function* freeIrq(irqs: Irqs, irq: number, devId?: unknown): Kernel<void>
     return;
   }
   desc.actions = desc.actions.filter((one) => one !== action);
-  if (desc.actions.length === 0) desc.shutdown();
+  if (desc.actions.length === 0) desc.onBus(() => desc.shutdown());
   irqs.onFree?.(action);
   yield* synchronizeIrq(irqs, irq);
   action.isFreed = true;
@@ -154,7 +161,7 @@ export function* freeIrq(irqs: Irqs, irq: number, devId?: unknown): Kernel<void>
   yield* wait(desc.idle, () => action.threadEnded, { mode: 'uninterruptible', what: `the end of irq/${irq}-${action.name}` });
   // Its bit may be what keeps the line masked for those that are left.
   desc.threadsOneshot &= ~action.threadMask;
-  if (desc.actions.length === 0) irqs.deactivate(desc);
+  if (desc.actions.length === 0) desc.onBus(() => irqs.deactivate(desc));
   irqs.system.ledger.remove(action);
 }
 
@@ -168,7 +175,7 @@ export function* synchronizeIrq(irqs: Irqs, irq: number): Kernel<void> {
 /** disable_irq_nosync: it does not come until as many {@link enableIrq}. A handler that runs goes on. */
 export function disableIrqNosync(irqs: Irqs, irq: number): void {
   const desc = irqs.get(irq);
-  if (desc !== undefined && desc.depth++ === 0) desc.disable(false);
+  if (desc !== undefined && desc.depth++ === 0) desc.onBus(() => desc.disable(false));
 }
 
 /** disable_irq: the same, and waits for handlers and threads that are under way. */
@@ -182,6 +189,6 @@ export function enableIrq(irqs: Irqs, irq: number): void {
   const desc = irqs.get(irq);
   if (desc === undefined) return;
   if (desc.depth === 0) irqs.warn('irq-unbalanced-enable', `Unbalanced enable for IRQ ${irq}`);
-  else if (desc.depth === 1) desc.startup();
+  else if (desc.depth === 1) desc.onBus(() => desc.startup());
   else desc.depth--;
 }

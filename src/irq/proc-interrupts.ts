@@ -3,8 +3,12 @@ import type { Architecture } from '../kernel/index.ts';
 import type { IrqDesc } from './irq-desc.ts';
 import type { Irqs } from './irqs.ts';
 
-/** Widest number of an interrupt. */
-const PRECISION = 3;
+/** How wide numbers of interrupts are: three digits, or what the highest needs. @param limit one more than the highest number */
+function precisionFor(limit: number): number {
+  let precision = 3;
+  for (let power = 1000; precision < 10 && power <= limit; power *= 10) precision++;
+  return precision;
+}
 
 /** Interrupts of the processors themselves, which no device makes and the machine has none of. */
 const X86_ROWS: readonly (readonly [string, string])[] = [
@@ -40,23 +44,23 @@ const ARM64_IPIS = [
 ];
 
 const count = (value: number) => `${String(value).padStart(10)} `;
-const label = (text: string | number) => `${String(text).padStart(PRECISION)}: `;
 
-function deviceRow(desc: IrqDesc, architecture: Architecture): string {
+function deviceRow(desc: IrqDesc, architecture: Architecture, precision: number): string {
   const { chip, domain, hwirq } = desc.data;
   const number = domain === undefined ? '' : String(hwirq);
   // Only Arm shows how a line triggers.
   const trigger = architecture === 'arm64' ? ` ${(desc.isLevel ? 'Level' : 'Edge').padEnd(8)}` : '';
   const flow = desc.flowName === '' ? '' : `-${desc.flowName.padEnd(8)}`;
   const names = desc.actions.map((action) => action.name).join(', ');
-  return `${label(desc.irq)}${desc.counts.map(count).join('')} ${(chip?.name ?? 'None').padStart(8)} ${number.padStart(PRECISION)}${trigger}${flow}  ${names}\n`;
+  return `${String(desc.irq).padStart(precision)}: ${desc.counts.map(count).join('')} ${(chip?.name ?? 'None').padStart(8)} ${number.padStart(precision)}${trigger}${flow}  ${names}\n`;
 }
 
-function processorRows(irqs: Irqs, architecture: Architecture): string[] {
+function processorRows(irqs: Irqs, architecture: Architecture, precision: number): string[] {
+  const label = (text: string) => `${text.padStart(precision)}: `;
   const counts = irqs.online.map(() => count(0)).join('');
   const error = (name: string) => `${label(name)}${String(irqs.errors).padStart(10)}\n`;
   if (architecture === 'arm64') {
-    const rows = ARM64_IPIS.map((text, number) => `IPI${number}:${counts}      ${text}\n`);
+    const rows = ARM64_IPIS.map((text, number) => `${`IPI${number}`.padStart(precision)}:${counts}      ${text}\n`);
     return [...rows, error('Err')];
   }
   const row = ([name, text]: readonly [string, string]) => `${label(name)}${counts}  ${text}\n`;
@@ -65,9 +69,10 @@ function processorRows(irqs: Irqs, architecture: Architecture): string[] {
 
 /** Its lines: the processors, the interrupts that drivers have requested, and those of the processors themselves. */
 export function interruptLines(irqs: Irqs, architecture: Architecture): string[] {
+  const precision = precisionFor(irqs.limit);
   return [
-    `${' '.repeat(PRECISION + 8)}${irqs.online.map((cpu) => `CPU${String(cpu).padEnd(8)}`).join('')}\n`,
-    ...irqs.all.filter((desc) => desc.actions.length > 0).map((desc) => deviceRow(desc, architecture)),
-    ...processorRows(irqs, architecture),
+    `${' '.repeat(precision + 8)}${irqs.online.map((cpu) => `CPU${String(cpu).padEnd(8)}`).join('')}\n`,
+    ...irqs.all.filter((desc) => desc.actions.length > 0).map((desc) => deviceRow(desc, architecture, precision)),
+    ...processorRows(irqs, architecture, precision),
   ];
 }

@@ -55,19 +55,19 @@ export class ProcIrq {
 
   /** register_irq_proc and register_handler_proc. */
   add({ desc, name }: IrqAction): void {
-    let folder = this.#folders.get(desc);
+    const folder = this.#folders.get(desc);
     if (folder === undefined) {
-      folder = this.#makeFolder(desc);
-      this.#folders.set(desc, folder);
-    }
-    // Two handlers of a name share the folder of the first.
-    if (folder.lookup(name) === undefined) folder.createDirectory(name);
+      const made = this.#root.createDirectory(`${desc.irq}`);
+      made.fillWhenSeen(() => this.#fill(made, desc));
+      this.#folders.set(desc, made);
+    } else if (folder.isSeen) addHandler(folder, name);
   }
 
   /** unregister_handler_proc. */
   remove({ desc, name }: IrqAction): void {
     if (desc.actions.some((action) => action.name === name)) return;
-    this.#folders.get(desc)?.remove(name);
+    const folder = this.#folders.get(desc);
+    if (folder?.isSeen === true) folder.remove(name);
   }
 
   /** unregister_irq_proc. */
@@ -75,9 +75,8 @@ export class ProcIrq {
     if (this.#folders.delete(desc)) this.#root.remove(`${desc.irq}`);
   }
 
-  #makeFolder(desc: IrqDesc): ProcDirectory {
+  #fill(folder: ProcDirectory, desc: IrqDesc): void {
     const { cpus } = this.#irqs;
-    const folder = this.#root.createDirectory(`${desc.irq}`);
     const write = (name: string, show: () => string, store: (text: string) => void) =>
       folder.createFile(name, 0o644, textFile(show, store));
     const read = (name: string, show: () => string) =>
@@ -88,13 +87,13 @@ export class ProcIrq {
       );
     write(
       'smp_affinity',
-      () => `${formatMask(desc.affinity, cpus)}\n`,
+      () => `${formatMask(desc.pendingAffinity ?? desc.affinity, cpus)}\n`,
       (text) => setAffinityByUser(desc, parseMask(text, cpus)),
     );
     read('affinity_hint', () => `${formatMask([], cpus)}\n`);
     write(
       'smp_affinity_list',
-      () => `${formatList(desc.affinity)}\n`,
+      () => `${formatList(desc.pendingAffinity ?? desc.affinity)}\n`,
       (text) => setAffinityByUser(desc, parseList(text, cpus)),
     );
     read('node', () => '0\n');
@@ -105,6 +104,11 @@ export class ProcIrq {
       const jiffies_ms = last === undefined ? 0 : Math.floor(last / 1e6 / JIFFY_MS) * JIFFY_MS - JIFFIES_BEFORE_BOOT_MS;
       return `count ${desc.windowCount}\nunhandled ${desc.windowUnhandled}\nlast_unhandled ${jiffies_ms >>> 0} ms\n`;
     });
-    return folder;
+    for (const { name } of desc.actions) addHandler(folder, name);
   }
+}
+
+/** Two handlers of a name share the folder of the first. */
+function addHandler(folder: ProcDirectory, name: string): void {
+  if (folder.lookup(name) === undefined) folder.createDirectory(name);
 }

@@ -11,18 +11,21 @@ export class SysfsIrqs {
   }
 
   add(desc: IrqDesc): void {
-    const folder = this.#root.createDirectory(`${desc.irq}`);
-    const line = (name: string, show: () => string) => folder.createFile({ name, mode: 0o444, show: () => `${show()}\n` });
-    line('per_cpu_count', () => desc.counts.join(','));
-    line('chip_name', () => desc.data.chip?.name ?? '');
-    line('hwirq', () => (desc.data.domain === undefined ? '' : String(desc.data.hwirq)));
-    line('type', () => (desc.isLevel ? 'level' : 'edge'));
-    line('wakeup', () => 'disabled');
-    line('name', () => desc.flowName);
-    line('actions', () => desc.actions.map((action) => action.name).join(','));
+    this.#root.createDirectory(`${desc.irq}`, (folder) => fill(folder, desc));
   }
 
   remove(desc: IrqDesc): void {
     this.#root.remove(`${desc.irq}`);
   }
+}
+
+function fill(folder: SysfsDirectory, desc: IrqDesc): void {
+  const line = (name: string, show: () => string) => folder.createFile({ name, mode: 0o444, show: () => `${show()}\n` });
+  line('per_cpu_count', () => desc.counts.join(','));
+  line('chip_name', () => desc.data.chip?.name ?? '');
+  line('hwirq', () => (desc.data.domain === undefined ? '' : String(desc.data.hwirq)));
+  line('type', () => (desc.isLevel ? 'level' : 'edge'));
+  line('wakeup', () => 'disabled');
+  line('name', () => desc.flowName);
+  line('actions', () => desc.actions.map((action) => action.name).join(','));
 }

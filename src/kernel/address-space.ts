@@ -69,6 +69,14 @@ class Area implements Tracked {
     return sliceRanges(content, offset, length);
   }
 
+  /** What of a part is memory of others. */
+  rangesAt(from: number, to: number): readonly MemoryRange[] {
+    const { content } = this;
+    if (content instanceof Uint8Array) return [];
+    const [offset, length] = [from - this.start, to - from];
+    return 'source' in content ? content.source.rangesAt(content.offset + offset, length) : sliceRanges(content, offset, length);
+  }
+
   /** Calls back for each stretch of bytes in [from, to). @returns where it ended: before `to` where the file does */
   chunks(from: number, to: number, use: (bytes: Uint8Array, at: number) => void): number {
     const { content } = this;
@@ -77,9 +85,7 @@ class Area implements Tracked {
       return to;
     }
     let at = from;
-    const [offset, length] = [from - this.start, to - from];
-    const ranges = 'source' in content ? content.source.rangesAt(content.offset + offset, length) : sliceRanges(content, offset, length);
-    for (const range of ranges) {
+    for (const range of this.rangesAt(from, to)) {
       use(range.memory.bytes().subarray(range.offset, range.offset + range.length), at);
       at += range.length;
     }
@@ -217,6 +223,19 @@ export class AddressSpace implements UserMemory {
     });
     if (found === undefined || found.length < length)
       throw new Errno('EFAULT', `no ${length} bytes in one piece at 0x${address.toString(16)}`);
+    return found;
+  }
+
+  *rangesAt(address: number, length: number): Kernel<readonly MemoryRange[]> {
+    const found: MemoryRange[] = [];
+    let at = this.readable(address, length) < 0 ? address : address + length;
+    for (let index = this.#firstEndingAfter(address); at < address + length; index++) {
+      const area = this.#areas[index];
+      if (area === undefined || area.start > at) throw new Errno('EFAULT', `nothing is mapped at 0x${at.toString(16)}`);
+      const end = Math.min(area.end, address + length);
+      found.push(...area.rangesAt(at, end));
+      at = end;
+    }
     return found;
   }
 

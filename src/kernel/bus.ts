@@ -116,6 +116,11 @@ export class Bus {
     if (this.#autoprobe) this.#start(`probe of ${device.name}`, this.#attach(device, this.#all()));
   }
 
+  /** The same for who may wait: until the driver has taken the device, or none will. */
+  *probeAndWait(device: Device): Kernel<void> {
+    if (this.#autoprobe) yield* this.#attach(device, this.#all());
+  }
+
   /**
    * device_driver_attach.
    *

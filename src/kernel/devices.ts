@@ -111,6 +111,10 @@ export class Devices {
     return { name, major };
   }
 
+  releaseRegion(region: CharacterRegion): void {
+    this.#majors.delete(region.major);
+  }
+
   /**
    * cdev_add and device_create: serves a number and makes the device with its node.
    *

@@ -269,6 +269,18 @@ export class Scheduler {
     }
   }
 
+  /**
+   * Does work of the kernel to its end, whatever else that lets happen: for boards that bring devices up. What it returns or throws is
+   * the caller's.
+   */
+  complete<T>(what: string, work: Kernel<T>): T {
+    const coroutine = this.start(what, undefined, work);
+    this.runUntil(() => coroutine.state === 'ended', what);
+    const { outcome } = coroutine;
+    if (outcome?.ok !== true) throw outcome?.error;
+    return outcome.value;
+  }
+
   /** Lets so much time pass, and everything happen that is due then. @param duration_ns virtual nanoseconds */
   runFor(duration_ns: number): void {
     const end_ns = this.clock.now() + duration_ns;

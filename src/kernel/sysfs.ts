@@ -47,7 +47,8 @@ export interface AttributeGroup {
 export interface SysfsDirectory {
   /** Below the mount: `/devices/virtual/misc/test`. */
   readonly path: string;
-  createDirectory(name: string): SysfsDirectory;
+  /** @param fill makes what is in it when somebody first looks, for folders of which there are thousands */
+  createDirectory(name: string, fill?: (directory: SysfsDirectory) => void): SysfsDirectory;
   createFile(attribute: Attribute): void;
   createBinaryFile(attribute: BinaryAttribute): void;
   /** A relative symlink to another folder of sysfs. */

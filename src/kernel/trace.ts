@@ -18,6 +18,7 @@ import type { Kernel } from './colour.ts';
 import type { CopyWatch } from './copy-watch.ts';
 import type { EpollEvent } from './epoll-item.ts';
 import type { Stat } from './inode.ts';
+import type { MemoryRange } from './memory-object.ts';
 import type { System } from './system.ts';
 import type { Task } from './task.ts';
 import type { UserMemory } from './user-memory.ts';
@@ -87,6 +88,10 @@ export class RecordingMemory implements UserMemory {
     const count = yield* this.#memory.write(address, bytes);
     if (count > 0) this.writes.push({ address, bytes: bytes.slice(0, count) });
     return count;
+  }
+
+  *rangesAt(address: number, length: number): Kernel<readonly MemoryRange[]> {
+    return this.#memory.rangesAt === undefined ? [] : yield* this.#memory.rangesAt(address, length);
   }
 
   map(vma: Vma): Kernel<number> {

@@ -1,6 +1,7 @@
 import { type DecodedStruct, type EncodableStruct, Errno, type Layout, type Members, type Struct } from '../abi/index.ts';
 import type { Kernel } from './colour.ts';
 import type { CopyService, CopyWatch } from './copy-watch.ts';
+import type { MemoryRange } from './memory-object.ts';
 import type { Vma } from './vma.ts';
 
 /**
@@ -20,6 +21,13 @@ export interface UserMemory {
   read(address: number, length: number): Kernel<Uint8Array>;
   /** Writes until the end or the first byte that cannot be written. @returns how many bytes were written */
   write(address: number, bytes: Uint8Array): Kernel<number>;
+  /**
+   * What stands behind a range of the program's memory: memory objects, without what is the program's alone. Where it cannot be told
+   * (the memory of no program) there is no such operation.
+   *
+   * @throws Errno EFAULT when a byte is not mapped
+   */
+  rangesAt?(address: number, length: number): Kernel<readonly MemoryRange[]>;
   /** Makes a mapping visible to the program. @returns its address @throws Errno ENOMEM, EEXIST, EINVAL */
   map(vma: Vma): Kernel<number>;
 }

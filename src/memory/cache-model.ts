@@ -2,6 +2,9 @@ import type { MemoryObject, MemoryRange, System } from '../kernel/index.ts';
 import type { DmaDevice } from './dma-device.ts';
 import type { DmaDirection } from './dma-direction.ts';
 
+/** What a CPU can do to its own lines: write dirty ones back, drop them whatever they have, or the one and then the other. */
+export type CacheMaintenance = 'clean' | 'invalidate' | 'flush';
+
 /**
  * What lies between memory, CPU caches and devices. Each access of a device and each sync of the DMA API goes through it; a range
  * is always within one memory object, and as long as the bytes that come with it.
@@ -15,6 +18,8 @@ export interface CacheModel {
   syncForDevice(device: DmaDevice, range: MemoryRange, direction: DmaDirection): void;
   /** Unmapping and dma_sync_*_for_cpu: what the device wrote is made visible to the CPU. */
   syncForCpu(device: DmaDevice, range: MemoryRange, direction: DmaDirection): void;
+  /** The CPU maintains its lines of a range by their addresses, whoever uses the memory otherwise. */
+  maintain?(range: MemoryRange, what: CacheMaintenance): void;
   /** Memory was mapped for a device; before the sync that belongs to it. */
   mapped?(device: DmaDevice, range: MemoryRange): void;
   /** It is about to be unmapped; before the sync that belongs to it. */

@@ -186,6 +186,20 @@ export class DmaDevice {
     return this.#caches.unflushedLines?.(this) ?? 0;
   }
 
+  /** phys_to_dma: where the device sees an address of the CPU. @returns undefined when no range of its bus has it */
+  physToDma(address: number): number | undefined {
+    if (this.ranges === undefined) return address;
+    const range = this.ranges.find(({ cpu, size }) => address >= cpu && address < cpu + size);
+    return range === undefined ? undefined : address - range.cpu + range.bus;
+  }
+
+  /** dma_to_phys: what of the CPU's the device sees at an address. @returns undefined when no range of its bus has it */
+  dmaToPhys(busAddress: number): number | undefined {
+    if (this.ranges === undefined) return busAddress;
+    const range = this.ranges.find(({ bus, size }) => busAddress >= bus && busAddress < bus + size);
+    return range === undefined ? undefined : busAddress - range.bus + range.cpu;
+  }
+
   #isOwn(mapping: DmaMapping, rule: string, what: string): boolean {
     if (mapping.device === this && mapping.isMapped) return true;
     const state = mapping.isMapped ? '' : ', no longer mapped';

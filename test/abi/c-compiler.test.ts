@@ -8,6 +8,7 @@ import * as dmaBuf from '../../src/abi/uapi/dma-buf.ts';
 import * as dmaHeap from '../../src/abi/uapi/dma-heap.ts';
 import * as drm from '../../src/abi/uapi/drm.ts';
 import * as drmMode from '../../src/abi/uapi/drm-mode.ts';
+import * as elf from '../../src/abi/uapi/elf.ts';
 import * as eventfd from '../../src/abi/uapi/eventfd.ts';
 import * as eventpoll from '../../src/abi/uapi/eventpoll.ts';
 import * as fcntl from '../../src/abi/uapi/fcntl.ts';
@@ -17,12 +18,15 @@ import * as fs from '../../src/abi/uapi/fs.ts';
 import * as iioBuffer from '../../src/abi/uapi/iio-buffer.ts';
 import * as iioEvents from '../../src/abi/uapi/iio-events.ts';
 import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
+import * as ims from '../../src/abi/uapi/ioctopus-ims.ts';
 import * as keembayIpc from '../../src/abi/uapi/ioctopus-keembay-ipc.ts';
 import * as limits from '../../src/abi/uapi/limits.ts';
 import * as memfd from '../../src/abi/uapi/memfd.ts';
 import * as mman from '../../src/abi/uapi/mman.ts';
 import * as netlink from '../../src/abi/uapi/netlink.ts';
 import * as poll from '../../src/abi/uapi/poll.ts';
+import * as remoteprocCdev from '../../src/abi/uapi/remoteproc_cdev.ts';
+import * as rpmsg from '../../src/abi/uapi/rpmsg.ts';
 import * as signal from '../../src/abi/uapi/signal.ts';
 import * as socket from '../../src/abi/uapi/socket.ts';
 import * as stat from '../../src/abi/uapi/stat.ts';
@@ -34,8 +38,12 @@ import * as usbCh9 from '../../src/abi/uapi/usb-ch9.ts';
 import * as usbCh11 from '../../src/abi/uapi/usb-ch11.ts';
 import * as usbdeviceFs from '../../src/abi/uapi/usbdevice-fs.ts';
 import * as vcSmCma from '../../src/abi/uapi/vc_sm_cma_ioctl.ts';
+import * as vfio from '../../src/abi/uapi/vfio.ts';
 import * as vgemDrm from '../../src/abi/uapi/vgem-drm.ts';
+import * as virtioIds from '../../src/abi/uapi/virtio_ids.ts';
+import * as virtioRing from '../../src/abi/uapi/virtio_ring.ts';
 import * as xattr from '../../src/abi/uapi/xattr.ts';
+import * as xlink from '../../src/abi/uapi/xlink_uapi.ts';
 import * as protocol from '../../src/doors/preload/protocol.ts';
 import { compile, preprocess, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
 import { root } from '../support/paths.ts';
@@ -94,6 +102,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [withStructs(drmMode), ['drm.h']],
   [vcSmCma, ['linux/broadcom/vc_sm_cma_ioctl.h']],
   [vgemDrm, ['drm.h']],
+  [elf, ['linux/elf.h']],
   [eventfd, ['sys/eventfd.h']],
   [eventpoll, ['linux/eventpoll.h']],
   [fcntl, ['fcntl.h']],
@@ -101,19 +110,26 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [iioBuffer, ['linux/iio/buffer.h']],
   [iioEvents, ['linux/iio/events.h']],
   [dmaTest, ['ioctopus/dma-test.h']],
+  [ims, ['ioctopus/ims.h']],
   [keembayIpc, ['ioctopus/keembay-ipc.h']],
   [limits, ['linux/limits.h']],
   [memfd, ['linux/memfd.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
   [poll, ['poll.h']],
+  [remoteprocCdev, ['linux/remoteproc_cdev.h']],
+  [rpmsg, ['linux/rpmsg.h']],
   [signal, ['signal.h']],
   [stat, ['sys/stat.h', 'linux/magic.h']],
   [udmabuf, ['linux/udmabuf.h']],
   [usbCh9, ['linux/usb/ch9.h']],
+  [vfio, ['linux/vfio.h']],
   [usbCh11, ['linux/usb/ch9.h', 'linux/usb/ch11.h']],
   [usbdeviceFs, ['linux/ioctl.h', 'linux/usbdevice_fs.h']],
   [uio, ['linux/uio.h', 'linux/fs.h']],
+  [virtioIds, ['linux/virtio_ids.h']],
+  [virtioRing, ['linux/virtio_ring.h']],
   [xattr, ['sys/xattr.h', 'linux/limits.h']],
+  [xlink, ['misc/xlink_uapi.h']],
   [file, ['sys/file.h']],
   [filter, ['linux/filter.h']],
   [netlink, ['linux/netlink.h']],

@@ -13,10 +13,12 @@ test('experiments are listed and run by name', async () => {
   const comparison = experiments['keembay-lifetimes']?.run(7, boot);
   if (comparison === undefined) throw new Error('the experiment is gone');
   expect((await experiment('run', 'keembay-lifetimes', '--seed', '7')).stdout).toBe(formatComparison(comparison));
+  expect((await experiment('keembay-lifetimes', '--seed', '7')).stdout).toBe(formatComparison(comparison));
   const json = await experiment('run', 'keembay-lifetimes', '--seed', '7', '--json');
   expect(JSON.parse(json.stdout)).toEqual({ name: 'keembay-lifetimes', seed: 7, ...comparison });
 });
 
 test('one that there is not is refused', async () => {
   expect(await experiment('run', 'nothing')).toMatchObject({ status: 125, stdout: '' });
+  expect(await experiment('nothing')).toMatchObject({ status: 125, stdout: '' });
 });

@@ -1,5 +1,17 @@
 import { type Board, boot } from '../../src/index.ts';
-import { type IrqLine, irqs, WiredController, type WiredControllerDescription } from '../../src/irq/index.ts';
+import {
+  type IrqLine,
+  irqs,
+  MessageRouter,
+  type MessageRouterOptions,
+  MessageTable,
+  MSI_DEFAULT_DOMAIN,
+  MsiDevice,
+  msixTemplate,
+  showIrqDebugfs,
+  WiredController,
+  type WiredControllerDescription,
+} from '../../src/irq/index.ts';
 
 /** Hardware with one interrupt: its line is high while bits of its status are set, and a driver clears them. */
 export class Doorbell {
@@ -37,10 +49,7 @@ export function bootIrqs({ cpus = 1, ...controller }: Partial<WiredControllerDes
     intc,
     /** Runs work of the kernel to its end. */
     run<T>(work: Generator<any, T, any>): T {
-      const coroutine = scheduler.spawn('the test', undefined, work);
-      scheduler.runUntil(() => coroutine.state === 'ended', 'the test');
-      if (coroutine.outcome?.ok !== true) throw coroutine.outcome?.error;
-      return coroutine.outcome.value;
+      return scheduler.complete('the test', work);
     },
     /** Lets everything happen that is due within so many nanoseconds. */
     pass: (ns: number) => scheduler.runFor(ns),
@@ -48,4 +57,23 @@ export function bootIrqs({ cpus = 1, ...controller }: Partial<WiredControllerDes
       return machine.fs.readFileSync(path, 'latin1') as string;
     },
   };
+}
+
+/** bus 0x6a, device 1, function 0. */
+export const REQUESTER = 0x6a08;
+
+/** A PC with a PCI device that has an MSI-X table. */
+export function bootMessages({
+  cpus = 4,
+  entries = 8,
+  latches = true,
+  ...routing
+}: MessageRouterOptions & { cpus?: number; entries?: number; latches?: boolean } = {}) {
+  const setup = bootIrqs({ cpus });
+  const router = new MessageRouter(setup.all, routing);
+  showIrqDebugfs(setup.all);
+  const device = new MsiDevice(router, { name: '0000:6a:01.0', requester: REQUESTER });
+  const table = new MessageTable(router, REQUESTER, { entries, latches });
+  device.createDomain(MSI_DEFAULT_DOMAIN, msixTemplate(table), entries);
+  return { ...setup, router, device, table };
 }

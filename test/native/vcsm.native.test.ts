@@ -7,6 +7,8 @@ import { type BootedMachine, boot, raspberrypi4 } from '../../src/index.ts';
 import { compile, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
 import { root } from '../support/paths.ts';
 import { runNative } from '../support/run.ts';
+import { vcsmApi, vcsmMmal } from '../support/vcsm-client.ts';
+import writer from './boards/vcsm-writer.ts';
 
 const folder = temporaryFolder();
 const build = (source: string, name: string) => compile(join(root, source), join(folder, name), `-I${root}/native-shims/include`);
@@ -75,10 +77,42 @@ describe('programs that share memory with the VideoCore', () => {
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'close node: works\n', stderr: '' });
   });
 
+  for (const [name, inProcess] of [
+    ['vcsm-api', vcsmApi],
+    ['vcsm-mmal', vcsmMmal],
+  ] as const)
+    testWithCompiler(`get the answers of ${name}.c in process, too, and see in their mappings what the VPU wrote`, async () => {
+      const program = build(`test/native/programs/${name}.c`, name);
+      const { status, stdout, stderr } = await runNative([program], {
+        options: [...onBoard, join(root, 'test/native/boards/vcsm-writer.ts')],
+      });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      const machine = boot(writer());
+      expect(lines(stdout)).toEqual(inProcess(machine.sys));
+      expect(lines(stdout).filter((line) => line.startsWith('text'))[0]).toMatch(/by the VPU, as c0000020$/);
+      machine.shutdown();
+    });
+
+  testWithCompiler('maintain the caches of their mappings by address, where the driver can', async () => {
+    const program = build('test/native/programs/vcsm-caches.c', 'vcsm-caches');
+    const { status, stdout, stderr } = await runNative([program], { options: [...onBoard, join(root, 'test/native/boards/vcsm-arm.ts')] });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: 'ioctopus: [cache_op_to_func]: Invalid cache_op: 0x00000007\n' });
+    expect(lines(stdout).filter((line) => /^(text|mode)/.test(line))).toEqual([
+      'text +1: ',
+      'mode 2: works',
+      'text +1: ',
+      'mode 1: works',
+      'text +1: by the VPU',
+      'mode 3: works',
+      'mode 3: EFAULT',
+      'mode 7: EINVAL',
+    ]);
+  });
+
   testWithCompiler('see what the VPU wrote, and close before it is done: the same lines in C and in TypeScript', async () => {
     const program = build('examples/vcsm-zero-copy/zero-copy.c', 'zero-copy');
     const { status, stdout, stderr } = await runNative([program], {
-      options: [...onBoard, join(root, 'examples/vcsm-zero-copy/board.ts')],
+      options: [...onBoard, join(root, 'examples/vcsm-zero-copy/board.ts'), '--strace'],
     });
     expect(status).toBe(0);
     const machine = boot(board());
@@ -91,8 +125,23 @@ describe('programs that share memory with the VideoCore', () => {
       'c0000021, 8192 bytes: a frame from the VPU',
       'replaced: 1 buffer, state 2',
     ]);
-    const told = lines(stderr).map((line) => /\] (\w+)/.exec(line)?.[1]);
-    expect(told).toEqual(['CLIENT_VERSION', 'IMPORT', 'FREE', 'IMPORT', 'RELEASED', 'FREE', 'RELEASED']);
     machine.shutdown();
+    // Both columns are one stream, in the order in which things happened.
+    const told = lines(stderr);
+    const at = (pattern: RegExp, from = 0) => {
+      const found = told.findIndex((line, index) => index >= from && pattern.test(line));
+      expect(found, `${pattern} in\n${stderr}`).toBeGreaterThanOrEqual(0);
+      return found;
+    };
+    const asked = at(/^\[pid \d+\] ioctl\(4, VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF, .* waits for an answer of the VPU$/);
+    const imported = at(/\| VPU \[.*\] IMPORT .*: handle c0000020$/, asked);
+    const used = at(/\| VPU \[.*\] SHOW handle c0000020/, imported);
+    const answered = at(/^\[pid \d+\] ioctl\(4, VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF, .*=> .* = 0$/, used);
+    const closed = at(/^\[pid \d+\] close\(6\) = 0$/, answered);
+    const freed = at(/\| VPU \[.*\] FREE handle c0000020, 1 references left$/, answered);
+    const next = at(/\| VPU \[.*\] IMPORT .*: handle c0000021$/, Math.max(closed, freed));
+    const late = at(/\| VPU \[.*\] RELEASED handle c0000020/, next);
+    at(/\| VPU \[.*\] RELEASED handle c0000021/, late);
+    expect(told.filter((line) => line.includes('RELEASED'))).toHaveLength(2);
   });
 });

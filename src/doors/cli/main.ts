@@ -172,7 +172,7 @@ experiment
   .description('list the experiments that there are')
   .action(() => listExperiments());
 experiment
-  .command('run')
+  .command('run', { isDefault: true })
   .description('run an experiment and print its table')
   .addOption(seedOption())
   .addOption(new Option('--json', 'print JSON instead'))

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { PAGE_SIZE } from '../../abi/uapi/index.ts';
 import { Counted, type Ledger, type MemoryObject, type MemoryProvider } from '../../kernel/index.ts';
 import type { Addon } from './addon.ts';
@@ -65,6 +66,8 @@ export class SharedMemoryProvider implements MemoryProvider, SharedMemoryKeeper 
   readonly #ledger: () => Ledger;
   /** Least recently used first. */
   readonly #mapped = new Map<SharedMemory, Uint8Array>();
+  /** By the number of its memory file's inode. */
+  readonly #byInode = new Map<number, SharedMemory>();
 
   constructor(addon: Addon, ledger: () => Ledger) {
     this.#addon = addon;
@@ -79,8 +82,14 @@ export class SharedMemoryProvider implements MemoryProvider, SharedMemoryKeeper 
     this.#addon.close(made);
     const fd = granted(again, 'opening a memory file again');
     const memory = new SharedMemory({ fd, fileOffset: 0, size }, name, this);
+    this.#byInode.set(fstatSync(fd).ino, memory);
     this.#ledger().add(memory);
     return memory;
+  }
+
+  /** The memory whose file has that inode, if it is of this machine and still there. */
+  behind(ino: number): SharedMemory | undefined {
+    return this.#byInode.get(ino);
   }
 
   bytesOf(memory: SharedMemory): Uint8Array {
@@ -104,6 +113,7 @@ export class SharedMemoryProvider implements MemoryProvider, SharedMemoryKeeper 
 
   forget(memory: SharedMemory): void {
     this.#unmap(memory);
+    this.#byInode.delete(fstatSync(memory.fd).ino);
     this.#addon.close(memory.fd);
     this.#ledger().remove(memory);
   }

@@ -2,7 +2,8 @@ import { Errno, errnoName } from '../../abi/index.ts';
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_LOCKED, MAP_POPULATE, O_RDONLY, PAGE_SIZE } from '../../abi/uapi/index.ts';
 import { type CopyWatch, joinRanges, type Kernel, type MemoryRange, type UserMemory, type Vma } from '../../kernel/index.ts';
 import { must } from './addon.ts';
-import { SharedMemory } from './memory.ts';
+import { mappedRanges } from './mapped-ranges.ts';
+import { SharedMemory, SharedMemoryProvider } from './memory.ts';
 import type { NativeInode } from './native-files.ts';
 import {
   IO_DATA_SIZE,
@@ -148,6 +149,12 @@ export class RemoteMemory implements UserMemory {
       if (moved < part.length) break;
     }
     return done;
+  }
+
+  *rangesAt(address: number, length: number): Kernel<readonly MemoryRange[]> {
+    const { process, server } = this.#slot.client;
+    const { memory } = server.system;
+    return memory instanceof SharedMemoryProvider ? mappedRanges(process.pid, memory, address, length) : [];
   }
 
   /**

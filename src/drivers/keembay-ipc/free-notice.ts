@@ -14,7 +14,9 @@ export class FreeNotice {
   readonly #irqs: Irqs;
   readonly #irq: number;
   readonly #notify: FreeNotify;
-  readonly #queue = new WaitQueue('a free packet');
+  readonly queue = new WaitQueue('a free packet');
+  /** Interrupts that told of frees. */
+  interrupts = 0;
   #timer: ScheduledEvent | undefined;
 
   /** @param irq that tells of frees, if the firmware has one */
@@ -25,6 +27,7 @@ export class FreeNotice {
     this.#notify = notify;
     if (notify.by !== 'irq') return;
     const handler = () => {
+      this.interrupts++;
       this.#wake();
       return IRQ_HANDLED;
     };
@@ -34,7 +37,7 @@ export class FreeNotice {
   /** poll_wait of somebody for whom there is no packet. */
   wait(table: PollTable): void {
     if (this.#notify.by === 'none') return;
-    table.wait(this.#queue, POLLOUT | POLLWRNORM);
+    table.wait(this.queue, POLLOUT | POLLWRNORM);
     if (this.#notify.by === 'poll-timer') this.#startTimer(this.#notify.period_ns);
   }
 
@@ -49,6 +52,6 @@ export class FreeNotice {
   }
 
   #wake(): void {
-    this.#queue.wake(POLLOUT | POLLWRNORM);
+    this.queue.wake(POLLOUT | POLLWRNORM);
   }
 }

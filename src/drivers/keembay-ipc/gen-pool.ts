@@ -1,15 +1,18 @@
 import type { ScheduledEvent, System } from '../../kernel/index.ts';
 import { PACKET_ALLOCATED, PACKET_FREE, PACKET_SIZE, setStatus, statusOf } from '../../ports/keembay/index.ts';
 import type { IpcRegion } from './ipc-region.ts';
-import type { PacketAllocator } from './packet-pool.ts';
+import { NO_COSTS, type PacketAllocator, type PoolCosts, type ScanStatistics } from './packet-pool.ts';
 
 /** Packets from an allocator of the kernel's, first fit as gen_pool has it. When they go back is for those who extend it. */
 abstract class GenPool implements PacketAllocator {
+  readonly costs: PoolCosts = NO_COSTS;
   protected readonly region: IpcRegion;
+  protected readonly statistics: ScanStatistics;
   protected readonly isTaken: boolean[];
 
-  constructor(region: IpcRegion) {
+  constructor(region: IpcRegion, statistics: ScanStatistics) {
     this.region = region;
+    this.statistics = statistics;
     this.isTaken = new Array(region.slots).fill(false);
   }
 
@@ -22,6 +25,10 @@ abstract class GenPool implements PacketAllocator {
     setStatus(this.region.memory.bytes(), slot * PACKET_SIZE, PACKET_ALLOCATED);
     this.taken(slot, channel);
     return slot;
+  }
+
+  hasFree(): boolean {
+    return this.isTaken.includes(false);
   }
 
   release(slot: number): void {
@@ -41,6 +48,13 @@ export class SweptPool extends GenPool {
     const bytes = this.region.memory.bytes();
     for (let slot = 0; slot < this.isTaken.length; slot++)
       if (this.isTaken[slot] === true && statusOf(bytes, slot * PACKET_SIZE) === PACKET_FREE) this.isTaken[slot] = false;
+    this.statistics.steps += this.isTaken.length;
+    this.statistics.stepsMax = this.isTaken.length;
+  }
+
+  override hasFree(): boolean {
+    const bytes = this.region.memory.bytes();
+    return this.isTaken.some((isTaken, slot) => !isTaken || statusOf(bytes, slot * PACKET_SIZE) === PACKET_FREE);
   }
 }
 
@@ -56,8 +70,8 @@ export class ReplyBoundPool extends GenPool {
   /** By channel, oldest first. */
   readonly #outstanding = new Map<number, Outstanding[]>();
 
-  constructor(system: System, region: IpcRegion, timeout_ns: number) {
-    super(region);
+  constructor(system: System, region: IpcRegion, statistics: ScanStatistics, timeout_ns: number) {
+    super(region, statistics);
     this.#system = system;
     this.#timeout_ns = timeout_ns;
   }

@@ -2,19 +2,12 @@ import { Errno } from '../../abi/index.ts';
 import type { Irqs } from '../../irq/index.ts';
 import { type Kernel, type System, wait } from '../../kernel/index.ts';
 import type { ContiguousRegion, DmaDevice } from '../../memory/index.ts';
-import {
-  KMB_IPC_MAX_CHANNELS,
-  KMB_IPC_NODE_LEON_MSS,
-  PACKET_FREE,
-  PACKET_SIZE,
-  setStatus,
-  statusOf,
-  type TimIpcRegisters,
-} from '../../ports/keembay/index.ts';
+import { type IpcLink, KMB_IPC_MAX_CHANNELS, KMB_IPC_NODE_LEON_MSS, type TimIpcRegisters } from '../../ports/keembay/index.ts';
 import { Channel, ChannelTable, type Message } from './channel.ts';
-import { PROBE_IGNORES_FIFO, RESET_LOSES_SLOTS, SEND_FREED_EARLY, SIZE_TRUNCATED } from './defects.ts';
+import { MAILBOX_KEEPS_POINTER, PROBE_IGNORES_FIFO, SEND_FREED_EARLY, SIZE_TRUNCATED } from './defects.ts';
+import { afterReset, isNamed } from './held-packets.ts';
 import { IpcRegion } from './ipc-region.ts';
-import { type PacketAllocator, ScannedPool } from './packet-pool.ts';
+import { type PacketAllocator, ScannedPool, type ScanStatistics } from './packet-pool.ts';
 import { Receiver } from './receive.ts';
 import { IpcStatistics } from './statistics.ts';
 import { type BusyPolicy, type IpcDesign, Transmitter } from './transmit.ts';
@@ -36,10 +29,19 @@ export interface KeembayIpcDescription {
   readonly busyPolicy?: BusyPolicy;
   /** How long the transmit thread works on each message; 0 when left out. */
   readonly txWork_ns?: number;
+  /** How long the mailbox of design B takes to say how a push went; 0 when left out. */
+  readonly mailbox_ns?: number;
+  /**
+   * How long after its packet was given back a message is read, where the processor makes such accesses change places; 0 when left out: the
+   * mapping is uncached, and the bus keeps order.
+   */
+  readonly reorder_ns?: number;
   /** How long the receive tasklet waits for its turn; 0 when left out. */
   readonly tasklet_ns?: number;
+  /** How many packets of the CPU's region are used; all when left out. */
+  readonly poolSlots?: number;
   /** How packets are found; the scan of the real driver when left out. */
-  readonly makePool?: (region: IpcRegion, system: System) => PacketAllocator;
+  readonly makePool?: (region: IpcRegion, device: DmaDevice, statistics: ScanStatistics) => PacketAllocator;
 }
 
 /** What `timeout` of a receive means for ever. */
@@ -53,7 +55,7 @@ function timeoutOf(timeout_ms: number): number {
 }
 
 /** The driver and its interface in the kernel: sections 10 and 11 of docs/reference/keembay-ipc.md. */
-export class KeembayIpc {
+export class KeembayIpc implements IpcLink {
   readonly system: System;
   readonly design: IpcDesign;
   readonly local: IpcRegion;
@@ -64,9 +66,11 @@ export class KeembayIpc {
   readonly vpuFifo: TimIpcRegisters | undefined;
   /** Does what has waited for packets to be seen free. Called by the transmit thread after each search. */
   searched: () => Kernel<void> = function* () {};
+  readonly pool: PacketAllocator;
   readonly #transmitter: Transmitter;
   readonly #receiver: Receiver | undefined;
   #isBound = true;
+  #isRemoving = false;
 
   /**
    * Probe: 11.1.
@@ -79,7 +83,7 @@ export class KeembayIpc {
     this.system = system;
     this.design = design;
     if (fifos === undefined && !system.findings.recreates(PROBE_IGNORES_FIFO)) throw new Errno('ENOENT', 'there are no FIFO registers');
-    this.local = new IpcRegion(device, regions.local, 'cpu');
+    this.local = new IpcRegion(device, regions.local, 'cpu', description.poolSlots);
     try {
       this.remote = new IpcRegion(device, regions.remote, 'vpu');
     } catch (error) {
@@ -88,12 +92,15 @@ export class KeembayIpc {
     }
     this.local.memory.bytes().fill(0);
     this.vpuFifo = fifos?.vpu;
-    const pool: PacketAllocator = description.makePool?.(this.local, system) ?? new ScannedPool(this.local, this.statistics.scan);
+    const pool: PacketAllocator =
+      description.makePool?.(this.local, device, this.statistics.scan) ?? new ScannedPool(this.local, this.statistics.scan);
+    this.pool = pool;
     this.#transmitter = new Transmitter({
       system,
       design,
       busyPolicy: description.busyPolicy ?? (design === 'A' ? 'fail-fast' : 'leak-on-busy'),
       work_ns: description.txWork_ns ?? 0,
+      mailbox_ns: description.mailbox_ns ?? 0,
       region: this.local,
       pool,
       fifo: fifos?.vpu,
@@ -101,10 +108,22 @@ export class KeembayIpc {
       searched: () => this.searched(),
     });
     if (fifos === undefined) return;
-    const { irqs, irq, tasklet_ns = 0 } = description;
+    const { irqs, irq, tasklet_ns = 0, reorder_ns = 0 } = description;
     const { channels, statistics, remote: region } = this;
     const received = (channel: number) => pool.received?.(channel);
-    this.#receiver = new Receiver({ received, system, irqs, irq, design, tasklet_ns, fifo: fifos.cpu, region, channels, statistics });
+    this.#receiver = new Receiver({
+      received,
+      system,
+      irqs,
+      irq,
+      design,
+      tasklet_ns,
+      reorder_ns,
+      fifo: fifos.cpu,
+      region,
+      channels,
+      statistics,
+    });
   }
 
   get isBound(): boolean {
@@ -152,7 +171,7 @@ export class KeembayIpc {
     if (isTooLarge && !findings.recreates(SIZE_TRUNCATED)) throw new Errno('EINVAL', `${size} bytes do not fit the packet`);
     const channel = this.channels.get(chanId);
     if (isTooLarge) findings.report('keembay-ipc-size-truncated', `${size} bytes were sent as ${BigInt.asUintN(32, size)}`);
-    const element = new TxElement(chanId, nodeId, vpuAddr, Number(BigInt.asUintN(32, size)));
+    const element = new TxElement(chanId, nodeId, vpuAddr, Number(BigInt.asUintN(32, size)), this.system.now());
     yield* channel.inside(() => this.#transmit(element));
   }
 
@@ -167,8 +186,8 @@ export class KeembayIpc {
         this.statistics.txInterrupted++;
         throw signal;
       }
-      if (this.system.findings.recreates(SEND_FREED_EARLY)) {
-        element.isFreed = true;
+      if (this.system.findings.recreates(element.isInMailbox ? MAILBOX_KEEPS_POINTER : SEND_FREED_EARLY)) {
+        element.freedBy = element.isInMailbox ? 'the mailbox' : 'the transmit thread';
         this.statistics.txInterrupted++;
         throw signal;
       }
@@ -205,29 +224,24 @@ export class KeembayIpc {
     return channel.takeMessage() as Message;
   }
 
-  /** The VPU was reset: whatever packets it held, it will not free. */
-  vpuWasReset(): void {
-    const bytes = this.local.memory.bytes();
-    const lost: number[] = [];
-    for (let slot = 0; slot < this.local.slots; slot++) if (statusOf(bytes, slot * PACKET_SIZE) !== PACKET_FREE) lost.push(slot);
-    const { findings } = this.system;
-    for (const slot of lost) this.local.record.lost(slot);
-    if (findings.recreates(RESET_LOSES_SLOTS)) {
-      if (lost.length > 0)
-        findings.report(
-          'keembay-ipc-slots-lost',
-          `the VPU was reset with ${lost.length} packets, which stay allocated: ${lost.join(', ')}`,
-        );
-      return;
-    }
-    for (const slot of lost) {
-      this.local.record.freed(slot, 'cpu', false);
-      setStatus(bytes, slot * PACKET_SIZE, PACKET_FREE);
-    }
+  /** A signal comes to the transmit thread; on Linux kernel threads get those that they ask for. */
+  signalTransmitThread(): void {
+    this.#transmitter.signal();
   }
 
-  /** Remove: 11.2. The VPU may still hold packets; nothing prevents it. */
+  isNamed(vpuAddr: number, length: number): boolean {
+    return isNamed(this.local, vpuAddr, length);
+  }
+
+  /** The VPU was reset: whatever packets it held, it will not free. */
+  vpuWasReset(): void {
+    afterReset(this.system, this.local, (slot) => this.#transmitter.hasUnsent(slot));
+  }
+
+  /** Remove: 11.2; once. The VPU may still hold packets; nothing prevents it. */
   *remove(): Kernel<void> {
+    if (this.#isRemoving) return;
+    this.#isRemoving = true;
     if (this.#receiver !== undefined) yield* this.#receiver.killTasklet();
     for (let id = 0; id < KMB_IPC_MAX_CHANNELS; id++) {
       const channel = this.channels.remove(id);
@@ -236,6 +250,7 @@ export class KeembayIpc {
     yield* this.#transmitter.stop();
     if (this.#receiver !== undefined) yield* this.#receiver.release();
     this.#isBound = false;
+    if (this.pool.remove !== undefined) yield* this.pool.remove();
     this.local.release();
     this.remote.release();
   }

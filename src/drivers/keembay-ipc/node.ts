@@ -38,7 +38,7 @@ import {
 import type { Channel, Message } from './channel.ts';
 import type { FreeNotice } from './free-notice.ts';
 import { type KeembayIpc, RECV_FOREVER } from './keembay-ipc.ts';
-import { type HighWater, hasFreePacket, peek, scan, statisticsOf } from './observation.ts';
+import { type HighWater, peek, scan, statisticsOf } from './observation.ts';
 import { FilePayloads, type Payloads } from './payloads.ts';
 import { RX_RING_LEN } from './receive.ts';
 
@@ -195,7 +195,7 @@ class KeembayIpcNode {
       }
     }
     const hasRoom = fillLevelOf(ipc.vpuFifo?.read(TIM_IPC_FIFO_STAT) ?? 0) < TIM_IPC_FIFO_DEPTH;
-    if (hasRoom && hasFreePacket(ipc)) mask |= POLLOUT | POLLWRNORM;
+    if (hasRoom && ipc.pool.hasFree()) mask |= POLLOUT | POLLWRNORM;
     else if ((table.events & (POLLOUT | POLLWRNORM)) !== 0) freeNotice.wait(table);
     return mask;
   }

@@ -27,9 +27,6 @@ function countAllocated({ memory }: IpcRegion, first: number, end: number): numb
   return count;
 }
 
-/** Whether a send would find a packet. */
-export const hasFreePacket = ({ local }: KeembayIpc): boolean => countAllocated(local, 0, local.slots) < local.slots;
-
 /** GET_STATS. */
 export function statisticsOf({ statistics, local }: KeembayIpc, highWater: HighWater): Decoded<typeof keembay_ipc_stats> {
   const allocated = countAllocated(local, 0, local.slots);

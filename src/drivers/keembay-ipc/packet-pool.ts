@@ -1,15 +1,34 @@
+import type { Kernel, MaybeKernel } from '../../kernel/index.ts';
 import { PACKET_ALLOCATED, PACKET_FREE, PACKET_SIZE, setStatus, statusOf } from '../../ports/keembay/index.ts';
 import type { IpcRegion } from './ipc-region.ts';
 
-/** How packets are found for messages. */
+/** What a scheme takes that the scan does not. */
+export interface PoolCosts {
+  /** Buffers that were exported, each with a file. */
+  readonly buffers: number;
+  readonly attachments: number;
+  /** The most bytes at a time that are set aside and hold no packet. */
+  readonly wastedBytesMax: number;
+}
+
+/** How packets are found for messages: a scheme of section 20.2 of docs/reference/keembay-ipc.md. */
 export interface PacketAllocator {
+  readonly costs: PoolCosts;
   /** @returns its number; undefined when none is free */
-  allocate(channel: number): number | undefined;
+  allocate(channel: number): MaybeKernel<number | undefined>;
+  /** Whether there is one, as far as somebody knows who does not search. */
+  hasFree(): boolean;
+  /** The driver goes. */
+  remove?(): Kernel<void>;
+  /** Neither the driver nor the VPU will access a packet any more. */
+  end?(): Kernel<void>;
   /** The message was not sent after all. */
   release(slot: number): void;
   /** A message came on a channel, which may be the reply to one that was sent. */
   received?(channel: number): void;
 }
+
+export const NO_COSTS: PoolCosts = { buffers: 0, attachments: 0, wastedBytesMax: 0 };
 
 /** What a search has cost. */
 export interface ScanStatistics {
@@ -22,6 +41,7 @@ export interface ScanStatistics {
  * docs/reference/keembay-ipc.md.
  */
 export class ScannedPool implements PacketAllocator {
+  readonly costs: PoolCosts = NO_COSTS;
   readonly #region: IpcRegion;
   readonly #statistics: ScanStatistics;
   /** Where the next search begins. */
@@ -32,7 +52,7 @@ export class ScannedPool implements PacketAllocator {
     this.#statistics = statistics;
   }
 
-  allocate(): number | undefined {
+  allocate(_channel?: number): MaybeKernel<number | undefined> {
     const { memory, slots, record } = this.#region;
     const bytes = memory.bytes();
     for (let step = 1; step <= slots; step++) {
@@ -46,6 +66,13 @@ export class ScannedPool implements PacketAllocator {
     }
     this.#count(slots);
     return undefined;
+  }
+
+  hasFree(): boolean {
+    const { memory, slots } = this.#region;
+    const bytes = memory.bytes();
+    for (let slot = 0; slot < slots; slot++) if (statusOf(bytes, slot * PACKET_SIZE) === PACKET_FREE) return true;
+    return false;
   }
 
   release(slot: number): void {

@@ -2,8 +2,7 @@ import { Errno } from '../../abi/index.ts';
 import { type DmaBuf, type DmaBufAttachment, dmaBufGet, type SgTable } from '../../dma-buf/index.ts';
 import { Idr, type Kernel, Mutex, type Task } from '../../kernel/index.ts';
 import type { DmaDevice, DmaDirection } from '../../memory/index.ts';
-import { PACKET_FREE, PACKET_SIZE, readPacket, statusOf } from '../../ports/keembay/index.ts';
-import type { IpcRegion } from './ipc-region.ts';
+import { type IpcLink, PACKET_SIZE } from '../../ports/keembay/index.ts';
 
 /**
  * When the VPU loses a buffer that its importer releases: at once, as real drivers do it; when no packet names it any more; or that is
@@ -68,8 +67,12 @@ export class FilePayloads {
     }
   }
 
-  *#import({ fd, access, offset, length }: ImportRequest, task: Task): Kernel<Imported> {
-    const dmabuf = yield* dmaBufGet(fd, task);
+  *#import(request: ImportRequest, task: Task): Kernel<Imported> {
+    return yield* this.importBuffer(yield* dmaBufGet(request.fd, task), request);
+  }
+
+  /** @param dmabuf with a reference, which this takes @throws Errno EINVAL, EIO, EOVERFLOW */
+  *importBuffer(dmabuf: DmaBuf<any>, { access, offset, length }: Omit<ImportRequest, 'fd'>): Kernel<Imported> {
     try {
       const direction = DIRECTIONS[access];
       if (direction === undefined) throw new Errno('EINVAL', `there is no access ${access}`);
@@ -146,14 +149,14 @@ export class FilePayloads {
 /** Buffers that messages are about, of all files. */
 export class Payloads {
   readonly device: DmaDevice;
-  readonly #region: IpcRegion;
+  readonly #ipc: Pick<IpcLink, 'isNamed'>;
   readonly #lifetime: PayloadLifetime;
   /** Released, and a packet still names them. */
   #waiting: Payload[] = [];
 
-  constructor(device: DmaDevice, region: IpcRegion, lifetime: PayloadLifetime) {
+  constructor(device: DmaDevice, ipc: Pick<IpcLink, 'isNamed'>, lifetime: PayloadLifetime) {
     this.device = device;
-    this.#region = region;
+    this.#ipc = ipc;
     this.#lifetime = lifetime;
   }
 
@@ -181,12 +184,6 @@ export class Payloads {
   }
 
   #isNamed({ vpuAddr, dmabuf }: Payload): boolean {
-    const bytes = this.#region.memory.bytes();
-    for (let slot = 0; slot < this.#region.slots; slot++) {
-      if (statusOf(bytes, slot * PACKET_SIZE) === PACKET_FREE) continue;
-      const { dataAddr } = readPacket(bytes, slot * PACKET_SIZE);
-      if (dataAddr >= vpuAddr && dataAddr < vpuAddr + dmabuf.size) return true;
-    }
-    return false;
+    return this.#ipc.isNamed(vpuAddr, dmabuf.size);
   }
 }

@@ -1,6 +1,6 @@
 import { isErrno } from '../../abi/index.ts';
 import { disableIrqNosync, enableIrq, freeIrq, IRQ_HANDLED, IRQ_NONE, type Irqs, requestIrq } from '../../irq/index.ts';
-import type { Kernel, System } from '../../kernel/index.ts';
+import type { Kernel, ScheduledEvent, System } from '../../kernel/index.ts';
 import {
   fillLevelOf,
   KMB_IPC_MAX_CHANNELS,
@@ -9,6 +9,7 @@ import {
   PACKET_FREE,
   PACKET_SIZE,
   readPacket,
+  type SlotRecord,
   setStatus,
   slotAt,
   TIM_IPC_FIFO_ATM,
@@ -17,7 +18,7 @@ import {
   type TimIpcRegisters,
 } from '../../ports/keembay/index.ts';
 import type { ChannelTable } from './channel.ts';
-import { TASKLET_KILLED_FIRST } from './defects.ts';
+import { NO_BARRIERS, TASKLET_KILLED_FIRST } from './defects.ts';
 import type { IpcRegion } from './ipc-region.ts';
 import type { IpcStatistics } from './statistics.ts';
 import { Tasklet } from './tasklet.ts';
@@ -34,6 +35,8 @@ export interface ReceiverDescription {
   readonly design: IpcDesign;
   /** How long the tasklet waits for its turn. */
   readonly tasklet_ns: number;
+  /** How late a packet is read after it was given back, where nothing orders the two; 0: not at all. */
+  readonly reorder_ns: number;
   readonly fifo: TimIpcRegisters;
   readonly region: IpcRegion;
   readonly channels: ChannelTable;
@@ -51,14 +54,20 @@ export class Receiver {
   readonly #tasklet: Tasklet;
   /** Whether the line is disabled because the ring is full. */
   #isMasked = false;
+  #maskedAt_ns = 0;
   readonly #devId = {};
+  /** Packets that were given back and are still to be read. */
+  readonly #late = new Set<ScheduledEvent>();
 
   /** @throws Errno what request_irq says */
   constructor(description: ReceiverDescription) {
     this.#description = description;
     const { system, irqs, irq, design, tasklet_ns } = description;
     this.#tasklet = new Tasklet(system, 'the tasklet of keembay-ipc', tasklet_ns, () => this.#drain());
-    const handler = design === 'A' ? () => this.#fillRing() : () => this.#takeOne();
+    const handler = () => {
+      description.statistics.interrupts++;
+      return design === 'A' ? this.#fillRing() : this.#takeOne();
+    };
     requestIrq(irqs, irq, { name: 'keembay-ipc', handler, devId: this.#devId });
   }
 
@@ -77,6 +86,7 @@ export class Receiver {
   *release(): Kernel<void> {
     if (this.#description.system.findings.recreates(TASKLET_KILLED_FIRST)) yield* this.#freeIrq();
     this.#tasklet.finish();
+    for (const event of this.#late) event.cancel();
   }
 
   *#freeIrq(): Kernel<void> {
@@ -92,6 +102,7 @@ export class Receiver {
         disableIrqNosync(irqs, irq);
         this.#isMasked = true;
         statistics.irqMasked++;
+        this.#maskedAt_ns = this.#description.system.now();
         break;
       }
       this.#ring[this.#head] = fifo.read(TIM_IPC_FIFO_ATM);
@@ -108,6 +119,7 @@ export class Receiver {
     this.#tail = head;
     if (!this.#isMasked) return;
     this.#isMasked = false;
+    this.#description.statistics.irqMasked_ns += this.#description.system.now() - this.#maskedAt_ns;
     enableIrq(this.#description.irqs, this.#description.irq);
   }
 
@@ -129,9 +141,32 @@ export class Receiver {
       return;
     }
     region.record.popped(slot, 'cpu');
-    this.#accept(slot);
+    if (this.#description.reorder_ns > 0 && this.#description.system.findings.recreates(NO_BARRIERS)) this.#acceptLate(slot);
+    else {
+      this.#accept(slot);
+      this.#giveBack(slot);
+    }
+  }
+
+  #giveBack(slot: number): void {
+    const { region } = this.#description;
     region.record.freed(slot, 'vpu', false);
     setStatus(region.memory.bytes(), slot * PACKET_SIZE, PACKET_FREE);
+  }
+
+  /** The store overtakes the loads before it. */
+  #acceptLate(slot: number): void {
+    const { region, system, reorder_ns } = this.#description;
+    this.#giveBack(slot);
+    const record = region.record.slots[slot] as SlotRecord;
+    const { generation } = record;
+    const event = system.clock.schedule(reorder_ns, 'the CPU reads a packet', () => {
+      this.#late.delete(event);
+      if (record.generation !== generation)
+        system.findings.report('keembay-ipc-torn-packet', `packet ${slot} was read after the VPU had used it for another message`);
+      this.#accept(slot);
+    });
+    this.#late.add(event);
   }
 
   #accept(slot: number): void {

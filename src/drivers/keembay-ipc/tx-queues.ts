@@ -8,18 +8,27 @@ export class TxElement {
   readonly dstNode: number;
   readonly vpuAddr: number;
   readonly size: number;
+  /** In virtual nanoseconds. */
+  readonly queuedAt_ns: number;
   readonly done = new WaitQueue('the message to be sent');
   result: 'sent' | ErrnoName | undefined;
-  /** Its sender has gone, and taken its memory along. */
-  isFreed = false;
+  /** Its packet, once it has one. */
+  slot = -1;
+  isInMailbox = false;
+  /** Its sender has gone, and taken its memory along, while this had it. */
+  freedBy: 'the transmit thread' | 'the mailbox' | undefined;
 
-  constructor(channel: number, dstNode: number, vpuAddr: number, size: number) {
+  constructor(channel: number, dstNode: number, vpuAddr: number, size: number, queuedAt_ns: number) {
     this.channel = channel;
     this.dstNode = dstNode;
     this.vpuAddr = vpuAddr;
     this.size = size;
+    this.queuedAt_ns = queuedAt_ns;
   }
 }
+
+/** Which queue a channel has. */
+export const queueOf = (channel: number) => Math.min(channel, KMB_IPC_NUM_HS_CHANNELS);
 
 /** One queue for each HS channel, and one for all others, emptied in turn. Section 7 of docs/reference/keembay-ipc.md. */
 export class TxQueues {
@@ -49,6 +58,6 @@ export class TxQueues {
   }
 
   #queueOf({ channel }: TxElement): TxElement[] {
-    return this.#queues[Math.min(channel, KMB_IPC_NUM_HS_CHANNELS)] as TxElement[];
+    return this.#queues[queueOf(channel)] as TxElement[];
   }
 }

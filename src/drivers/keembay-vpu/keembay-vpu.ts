@@ -1,31 +1,43 @@
 import { Errno } from '../../abi/index.ts';
 import { freeIrq, IRQ_HANDLED, type Irqs, requestIrq } from '../../irq/index.ts';
-import { type Kernel, type System, WaitQueue, wait } from '../../kernel/index.ts';
+import { finish, type Kernel, type MaybeKernel, type System, WaitQueue, wait } from '../../kernel/index.ts';
+import type { CoherentRegion } from '../../memory/index.ts';
 import {
   BOOT_CHANNEL,
   BOOT_MAGIC,
+  BOOT_PARAMETERS_MAGIC,
+  boot_parameters,
   type IpcLink,
+  type IpcMessage,
+  KEEMBAY_VPU_ERROR,
+  KEEMBAY_VPU_NOTIFY_MSS_WDT,
+  KEEMBAY_VPU_NOTIFY_NCE_WDT,
+  KEEMBAY_VPU_READY,
   KMB_IPC_NODE_LEON_MSS,
   type SecureMonitor,
+  type SharedRegion,
+  secure_request,
+  TA_BOOT,
+  TA_STOP,
   TIM_GEN_CONFIG_WDT,
+  type VpuManager,
   type WatchdogRegisters,
   WDT_COUNTER,
   WDT_ENABLE,
   WDT_SAFE,
   WDT_UNLOCK,
 } from '../../ports/keembay/index.ts';
-import { checkFirmware, type ReservedArea } from './firmware-image.ts';
-import {
-  KEEMBAY_VPU_ERROR,
-  KEEMBAY_VPU_NOTIFY_MSS_WDT,
-  KEEMBAY_VPU_NOTIFY_NCE_WDT,
-  KEEMBAY_VPU_READY,
-  type VpuEvent,
-  VpuStateMachine,
-} from './vpu-state.ts';
+import { checkFirmware, copyFirmware, type FirmwareLayout, HEADER_COPY_SIZE } from './firmware-image.ts';
+import { type VpuEvent, VpuStateMachine } from './vpu-state.ts';
 
 /** 0 is the MSS's, 1 the NCE's. */
 export type WatchdogId = 0 | 1;
+
+/** Rates that the firmware is told, in hertz: of the CPU, and of each of four outputs of three PLLs. */
+export interface VpuClocks {
+  readonly cpu: number;
+  readonly plls: readonly [readonly number[], readonly number[], readonly number[]];
+}
 
 export interface KeembayVpuDescription {
   readonly system: System;
@@ -35,13 +47,18 @@ export interface KeembayVpuDescription {
   /** The MSS's, then the NCE's. */
   readonly watchdogs: readonly { readonly registers: WatchdogRegisters; readonly irq: number }[];
   /** request_firmware. @throws Errno ENOENT */
-  readonly requestFirmware: (name: string) => Uint8Array;
-  /** Where firmware is loaded. */
-  readonly firmwareArea: ReservedArea;
-  /** In bytes. */
-  readonly x509Size: number;
+  readonly requestFirmware: (name: string) => MaybeKernel<Uint8Array>;
+  /** `fw-area` and `x509-area`. */
+  readonly areas: { readonly firmware: CoherentRegion; readonly x509: CoherentRegion };
   /** Where the VPU's packets are. */
-  readonly packets: ReservedArea;
+  readonly packets: Pick<SharedRegion, 'vpuAddr' | 'size'>;
+  readonly clocks: VpuClocks;
+  /** `intel,keembay-vpu-ipc-id`; 0 when left out. */
+  readonly vpuId?: number;
+  /** Of the device tree: where the firmware sends its watchdogs; 0 when left out. */
+  readonly redirects?: { readonly mss: number; readonly nce: number };
+  /** The firmware that runs already when the driver comes, and is ready; none when left out. */
+  readonly startedWith?: string;
 }
 
 const READY_TIMEOUT_MS = 2000;
@@ -51,7 +68,7 @@ const WATCHDOGS = [
 ] as const;
 
 /** keembay-vpu-ipc: starts, stops and watches the VPU. Section 14 of docs/reference/keembay-ipc.md. */
-export class KeembayVpu {
+export class KeembayVpu implements VpuManager {
   readonly #description: KeembayVpuDescription;
   readonly #machine = new VpuStateMachine();
   readonly #ready = new WaitQueue('the VPU to be ready');
@@ -60,6 +77,10 @@ export class KeembayVpu {
 
   constructor(description: KeembayVpuDescription) {
     this.#description = description;
+    if (description.startedWith !== undefined) {
+      this.#firmwareName = description.startedWith;
+      this.#machine.state = KEEMBAY_VPU_READY;
+    }
     for (const [id, { irq }] of description.watchdogs.entries())
       requestIrq(description.irqs, irq, {
         name: (WATCHDOGS[id] as (typeof WATCHDOGS)[number]).name,
@@ -90,7 +111,7 @@ export class KeembayVpu {
   stop(): void {
     this.#machine.handle('stop');
     try {
-      this.#description.monitor.stop();
+      this.#ask(TA_STOP);
     } finally {
       this.#firmwareName = undefined;
       this.#machine.handle('stop-complete');
@@ -128,18 +149,21 @@ export class KeembayVpu {
 
   /** 14.3. */
   *#boot(name: string): Kernel<void> {
-    const { system, monitor, ipc, requestFirmware, firmwareArea, x509Size, packets } = this.#description;
+    const { system, ipc, requestFirmware, areas } = this.#description;
     this.#machine.handle('boot');
     try {
       try {
-        monitor.stop();
+        this.#ask(TA_STOP);
       } catch (error) {
         system.log.print('warn', `keembay-vpu-ipc: the VPU was not stopped: ${error}`);
       }
-      const { entryPoint } = checkFirmware(requestFirmware(name), firmwareArea, x509Size);
+      const file = yield* finish(requestFirmware(name));
+      const layout = checkFirmware(file, areas.firmware, areas.x509.size);
+      copyFirmware(file, layout, areas.firmware, areas.x509);
+      this.#writeBootParameters(layout.configAddress);
       ipc.openChannel(KMB_IPC_NODE_LEON_MSS, BOOT_CHANNEL);
       try {
-        monitor.boot({ entryPoint, mssIpcHeaderAddress: packets.vpuAddr, mssIpcHeaderAreaSize: packets.size });
+        this.#ask(TA_BOOT, layout);
       } catch (error) {
         yield* ipc.closeChannel(KMB_IPC_NODE_LEON_MSS, BOOT_CHANNEL);
         throw error;
@@ -151,9 +175,52 @@ export class KeembayVpu {
     system.scheduler.spawn('keembay-vpu-ipc-ready', undefined, this.#readyThread());
   }
 
+  /** 14.4. @param address where the VPU looks for them */
+  #writeBootParameters(address: number): void {
+    const { areas, clocks, packets, vpuId = 0, redirects } = this.#description;
+    const { memory, busAddress } = areas.firmware;
+    const bytes = memory.bytes();
+    boot_parameters.encode(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), address - busAddress, {
+      magic: BOOT_PARAMETERS_MAGIC,
+      vpu_id: vpuId,
+      cpu_frequency_hz: clocks.cpu,
+      pll0_out: clocks.plls[0],
+      pll1_out: clocks.plls[1],
+      pll2_out: clocks.plls[2],
+      mss_ipc_header_address: packets.vpuAddr,
+      mss_ipc_header_area_size: packets.size,
+      mss_wdt_to_irq_a53_redir: redirects?.mss ?? 0,
+      nce_wdt_to_irq_a53_redir: redirects?.nce ?? 0,
+    });
+  }
+
+  /** 14.6: asks the trusted application. @throws Errno EINVAL when it refuses */
+  #ask(functionId: number, layout?: FirmwareLayout): void {
+    const { monitor, areas, vpuId = 0 } = this.#description;
+    const request = new Uint8Array(secure_request.size);
+    const x509 = areas.x509.busAddress;
+    const files =
+      layout === undefined
+        ? {}
+        : {
+            fw_header_addr: x509 + layout.certificateSize,
+            fw_header_size: HEADER_COPY_SIZE,
+            fw_version_addr: layout.versionAddress,
+            fw_version_size: layout.fw_ver_size,
+            fw_load_addr: layout.imageAddress,
+            fw_load_size: layout.image_size,
+            x509_addr: x509,
+            x509_size: layout.certificateSize,
+            fw_entry_addr: layout.entryPoint,
+          };
+    secure_request.encode(new DataView(request.buffer), 0, { ...files, vpu_id: vpuId });
+    const result = monitor.invoke(functionId, request);
+    if (result !== 0) throw new Errno('EINVAL', `the trusted application says 0x${result.toString(16)}`);
+  }
+
   *#readyThread(): Kernel<void> {
     const { ipc, system } = this.#description;
-    const into: { message?: { readonly vpuAddr: number; readonly size: number } } = {};
+    const into: { message?: IpcMessage } = {};
     try {
       yield* ipc.recv(KMB_IPC_NODE_LEON_MSS, BOOT_CHANNEL, into, READY_TIMEOUT_MS);
     } catch (error) {

@@ -1,17 +1,13 @@
 import { Errno } from '../../abi/index.ts';
-
-/** 14.1 of docs/reference/keembay-ipc.md. */
-export const KEEMBAY_VPU_OFF = 0;
-export const KEEMBAY_VPU_BUSY = 1;
-export const KEEMBAY_VPU_READY = 2;
-export const KEEMBAY_VPU_ERROR = 3;
-export const KEEMBAY_VPU_STOPPING = 4;
-
-/** What listeners are told. */
-export const KEEMBAY_VPU_NOTIFY_DISCONNECT = 0;
-export const KEEMBAY_VPU_NOTIFY_CONNECT = 1;
-export const KEEMBAY_VPU_NOTIFY_MSS_WDT = 2;
-export const KEEMBAY_VPU_NOTIFY_NCE_WDT = 3;
+import {
+  KEEMBAY_VPU_BUSY,
+  KEEMBAY_VPU_ERROR,
+  KEEMBAY_VPU_NOTIFY_CONNECT,
+  KEEMBAY_VPU_NOTIFY_DISCONNECT,
+  KEEMBAY_VPU_OFF,
+  KEEMBAY_VPU_READY,
+  KEEMBAY_VPU_STOPPING,
+} from '../../ports/keembay/index.ts';
 
 export type VpuEvent =
   | 'boot'
@@ -39,9 +35,9 @@ const TRANSITIONS: readonly Readonly<Partial<Record<VpuEvent, number>>>[] = [
   { 'stop-complete': KEEMBAY_VPU_OFF },
 ];
 
-/** The state of the VPU, as its driver knows it. */
+/** The state of the VPU, as its driver knows it: 14.1 of docs/reference/keembay-ipc.md. */
 export class VpuStateMachine {
-  state = KEEMBAY_VPU_OFF;
+  state: number = KEEMBAY_VPU_OFF;
   /** Told inside of the transition, as the real one's is, maybe in an interrupt. */
   listener: ((event: number) => void) | undefined;
 

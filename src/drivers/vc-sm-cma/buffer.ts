@@ -1,6 +1,6 @@
 /** `struct vc_sm_buffer`: section 7.2 of docs/reference/vc-sm-cma.md. */
 import type { DmaBuf, DmaBufAttachment, SgTable } from '../../dma-buf/index.ts';
-import { Mutex, type System } from '../../kernel/index.ts';
+import { type File, Mutex, type System } from '../../kernel/index.ts';
 import type { CoherentMemory } from '../../memory/index.ts';
 
 // enum vc_sm_vpu_mapping_state
@@ -12,9 +12,17 @@ export const VPU_UNMAPPING = 2;
 export interface Imported {
   /** With a reference, until the buffer is deleted. */
   readonly source: DmaBuf<any>;
-  /** Both until the last local reference goes. */
+  /** Both until the last local reference goes, or the buffer, as the design has it. */
   attachment: DmaBufAttachment<undefined> | undefined;
   table: SgTable | undefined;
+}
+
+/** What the local side holds of a buffer: the end of its last reference is the end of the local use. */
+export interface LocalHandle {
+  readonly file: File<any>;
+  /** Gives one reference back. */
+  put(): void;
+  describe(): string;
 }
 
 /** Memory that the VPU and programs share. Its state is that of section 8.1 of docs/reference/vc-sm-cma.md. */

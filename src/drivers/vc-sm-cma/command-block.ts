@@ -1,5 +1,5 @@
 /** A command on its way to the VPU and back: section 10.1 of docs/reference/vc-sm-cma.md. */
-import { WaitQueue } from '../../kernel/index.ts';
+import { type Kernel, WaitQueue } from '../../kernel/index.ts';
 
 export const BLOCKS = 32;
 
@@ -16,18 +16,19 @@ export class CommandBlock {
   /** Allocated because no block of the pool was free; not to go back there. */
   readonly isExtra: boolean;
   /** Told of an answer that comes when nobody waits any more. */
-  late: ((answer: Uint8Array) => void) | undefined;
+  late: ((answer: Uint8Array) => Kernel<void>) | undefined;
 
   constructor(isExtra: boolean) {
     this.isExtra = isExtra;
   }
 
-  begin(id: number, message: Uint8Array, waits: boolean): void {
+  /** @param keepsCompletion what completed it before is not taken back */
+  begin(id: number, message: Uint8Array, waits: boolean, keepsCompletion: boolean): void {
     this.id = id;
     this.message = message;
     this.waits = waits;
     this.isSent = false;
-    this.isComplete = false;
+    if (!keepsCompletion) this.isComplete = false;
     this.hasFailed = false;
     this.late = undefined;
   }

@@ -3,27 +3,34 @@
  * in either order; whichever comes second deletes.
  */
 
-import { Idr, type Kernel, type System } from '../../kernel/index.ts';
+import type { Kernel, System } from '../../kernel/index.ts';
 import { decodeBody, VC_SM_MSG_TYPE_FREE, vc_sm_free, vc_sm_released } from '../../ports/videocore/index.ts';
 import { type VcSmBuffer, VPU_MAPPED, VPU_NOT_MAPPED, VPU_UNMAPPING } from './buffer.ts';
 import { oops, VCSM_DEFECTS } from './defects.ts';
+import type { Design } from './design.ts';
+import type { HashedPointers } from './hashed-pointers.ts';
+import { KernelIds } from './kernel-ids.ts';
 import type { Revision } from './revision.ts';
 import type { Transport } from './transport.ts';
 
 export class Lifetimes {
   /** Newest first: what debugfs shows. */
   readonly listed: VcSmBuffer[] = [];
-  /** Cookies that the VPU gives back in RELEASED. */
-  readonly ids = new Idr<VcSmBuffer>(1);
+  readonly ids: KernelIds;
   /** The firmware has acknowledged protocol 2, so RELEASED will come. */
   requiresReleased = false;
   transport: Transport | undefined;
   readonly #system: System;
   readonly #revision: Revision;
+  readonly #design: Design;
+  readonly #pointers: HashedPointers;
 
-  constructor(system: System, revision: Revision) {
+  constructor(system: System, revision: Revision, design: Design, pointers: HashedPointers) {
     this.#system = system;
     this.#revision = revision;
+    this.#design = design;
+    this.#pointers = pointers;
+    this.ids = new KernelIds(system, revision.idsArePointers);
   }
 
   /** A new buffer is in the list from now on. */
@@ -34,31 +41,31 @@ export class Lifetimes {
   /** The last local reference is gone: vc_sm_dma_buf_release. */
   released = (buffer: VcSmBuffer): Kernel<void> => this.#released(buffer);
 
-  /** The import has gone on, and RELEASED came before that. */
+  /** The import has gone on; RELEASED, or the end of the service, may have come before that. */
   *catchUp(buffer: VcSmBuffer): Kernel<void> {
-    if (!buffer.releasedEarly) return;
+    if (!buffer.releasedEarly && this.transport?.isOver !== true) return;
     yield* buffer.lock.lock();
     this.#vpuIsGone(buffer);
-    this.#tryDelete(buffer);
+    yield* this.#tryDelete(buffer);
     buffer.lock.unlock();
   }
 
   /** The answer to an import whose caller a signal has taken away: what the VPU made is freed. */
-  answeredLate(buffer: VcSmBuffer, handle: number): void {
+  *answeredLate(buffer: VcSmBuffer, handle: number): Kernel<void> {
     buffer.awaitsReply = false;
     if (handle !== 0 && !buffer.releasedEarly) {
       buffer.vcHandle = handle;
       this.transport?.post(VC_SM_MSG_TYPE_FREE, vc_sm_free, { res_handle: handle });
       if (this.requiresReleased) buffer.vpuState = VPU_UNMAPPING;
       else this.#vpuIsGone(buffer);
-    } else this.ids.remove(buffer.kernelId);
-    this.#tryDelete(buffer);
+    } else this.ids.drop(buffer);
+    yield* this.#tryDelete(buffer);
   }
 
   /** The VPU will never have it: the import was refused or not sent. */
   refused(buffer: VcSmBuffer): void {
     buffer.isImporting = false;
-    this.ids.remove(buffer.kernelId);
+    this.ids.drop(buffer);
   }
 
   /** RELEASED: vc_sm_vpu_event. */
@@ -70,7 +77,7 @@ export class Lifetimes {
     const buffer = this.ids.find(kernel_id);
     const isOther = buffer !== undefined && buffer.vcHandle !== 0 && buffer.vcHandle !== vc_handle && !findings.recreates(VCSM_DEFECTS.Q11);
     if (buffer === undefined || isOther) {
-      log.print('err', `vc_sm_vpu_event: VC released a buffer that is already released, kernel_id ${kernel_id}`);
+      log.print('err', `vc_sm_vpu_event: VC released a buffer that is already released, kernel_id ${kernel_id | 0}`);
       return;
     }
     if (buffer.isImporting || buffer.awaitsReply) {
@@ -79,17 +86,22 @@ export class Lifetimes {
       buffer.releasedEarly = true;
       return;
     }
-    yield* buffer.lock.lock();
-    this.#vpuIsGone(buffer);
-    if (buffer.isVpuAllocated) {
-      buffer.lock.unlock();
-      buffer.dmabuf?.put();
-      return;
-    }
     if (buffer.imported === undefined && buffer.inUse && findings.recreates(VCSM_DEFECTS.Q29))
       findings.report('vcsm-freed-under-program', `the memory of '${buffer.name}' was freed while programs have it`);
-    this.#tryDelete(buffer);
+    yield* this.#vpuLetGo(buffer);
+  }
+
+  /** The firmware has closed the service, and with that let go of all that it had of this client. */
+  *serviceClosed(): Kernel<void> {
+    for (const buffer of [...this.listed]) yield* this.#vpuLetGo(buffer);
+  }
+
+  *#vpuLetGo(buffer: VcSmBuffer): Kernel<void> {
+    yield* buffer.lock.lock();
+    this.#vpuIsGone(buffer);
+    if (!buffer.isVpuAllocated) yield* this.#tryDelete(buffer);
     buffer.lock.unlock();
+    if (buffer.isVpuAllocated) buffer.dmabuf?.put();
   }
 
   /** The machine goes off: what is left has an owner that will never let go. */
@@ -101,7 +113,7 @@ export class Lifetimes {
       buffer.inUse = false;
       buffer.awaitsReply = false;
       yield* this.#detach(buffer);
-      this.#tryDelete(buffer);
+      yield* this.#tryDelete(buffer);
     }
   }
 
@@ -113,8 +125,8 @@ export class Lifetimes {
       if (this.requiresReleased) buffer.vpuState = VPU_UNMAPPING;
       else this.#vpuIsGone(buffer, !this.#system.findings.recreates(VCSM_DEFECTS.Q16));
     }
-    yield* this.#detach(buffer);
-    this.#tryDelete(buffer);
+    if (this.#design.detaches === 'at-local-end') yield* this.#detach(buffer);
+    yield* this.#tryDelete(buffer);
     buffer.lock.unlock();
   }
 
@@ -144,15 +156,26 @@ export class Lifetimes {
     buffer.vcHandle = 0;
     buffer.vpuState = VPU_NOT_MAPPED;
     buffer.releasedEarly = false;
-    if (freesId && this.ids.find(buffer.kernelId) === buffer) this.ids.remove(buffer.kernelId);
+    if (freesId) this.ids.drop(buffer);
   }
 
   /** vc_sm_release_resource: not while anybody has it. */
-  #tryDelete(buffer: VcSmBuffer): void {
+  *#tryDelete(buffer: VcSmBuffer): Kernel<void> {
+    this.#tell(buffer);
     if (buffer.vcHandle !== 0 || buffer.inUse || buffer.awaitsReply) return;
+    // What the end of the local use has left, in a design that waits for the VPU.
+    if (this.#design.detaches === 'at-released') yield* this.#detach(buffer);
     const at = this.listed.indexOf(buffer);
     if (at >= 0) this.listed.splice(at, 1);
     buffer.imported?.source.put();
     buffer.coherent?.free();
+  }
+
+  #tell(buffer: VcSmBuffer): void {
+    const { log, findings } = this.#system;
+    const isSigned = this.#revision.hadSignedFlags && findings.recreates(VCSM_DEFECTS.Q24);
+    const imported = buffer.imported === undefined ? 0 : isSigned ? 2 ** 32 - 1 : 1;
+    const what = `buffer ${this.#pointers.print(buffer)} (name ${buffer.name}, size ${buffer.size}), imported ${imported}`;
+    log.print('debug', `[vc_sm_release_resource]: ${what}`);
   }
 }

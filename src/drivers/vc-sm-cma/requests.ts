@@ -3,6 +3,7 @@ import { Errno, iocNr, iocType, isErrno } from '../../abi/index.ts';
 import {
   PAGE_SIZE,
   VC_SM_CMA_CMD_ALLOC,
+  VC_SM_CMA_CMD_CLEAN_INVALID2,
   VC_SM_CMA_CMD_IMPORT_DMABUF,
   VC_SM_CMA_IOCTL_MEM_ALLOC,
   VC_SM_CMA_IOCTL_MEM_CLEAN_INVALID2,
@@ -15,8 +16,10 @@ import {
 } from '../../abi/uapi/index.ts';
 import { type DmaBuf, dmaBufGet } from '../../dma-buf/index.ts';
 import { type File, type FileOperations, type Kernel, type System, type Task, takeStruct } from '../../kernel/index.ts';
-import type { VcSmBuffer } from './buffer.ts';
+import type { LocalHandle, VcSmBuffer } from './buffer.ts';
+import { cleanInvalid } from './clean-invalid.ts';
 import { oops, VCSM_DEFECTS } from './defects.ts';
+import { bufferOf } from './exported.ts';
 import { allocateBuffer, type Ground, importBuffer } from './share.ts';
 import { Interrupted } from './transport.ts';
 
@@ -59,25 +62,25 @@ function* restarting<T>({ private: opened }: OpenFile, { transport }: Ground, wo
  * @param giveBack copies the answer out
  * @param leaks whether a copy that fails leaves the descriptor open
  */
-function* installed(dmabuf: DmaBuf<VcSmBuffer>, task: Task, giveBack: (handle: number) => Kernel<void>, leaks: boolean): Kernel<void> {
+function* installed(local: LocalHandle, task: Task, giveBack: (handle: number) => Kernel<void>, leaks: boolean): Kernel<void> {
   let handle: number;
   try {
     handle = yield* task.files.reserve(true);
   } catch (error) {
-    dmabuf.put();
+    local.put();
     throw error;
   }
   try {
     yield* giveBack(handle);
   } catch (error) {
-    if (leaks) yield* task.files.fill(handle, dmabuf.file);
+    if (leaks) yield* task.files.fill(handle, local.file);
     else {
       yield* task.files.cancel(handle);
-      dmabuf.put();
+      local.put();
     }
     throw error;
   }
-  yield* task.files.fill(handle, dmabuf.file);
+  yield* task.files.fill(handle, local.file);
 }
 
 function* allocate(ground: Ground, file: OpenFile, address: number, task: Task): Kernel<number> {
@@ -112,14 +115,14 @@ function* importDmaBuf(ground: Ground, file: OpenFile, address: number, task: Ta
   const { findings } = system;
   const copy = yield* copiedIn(system, VC_SM_CMA_CMD_IMPORT_DMABUF, takeStruct(task.memory, vc_sm_cma_ioctl_import_dmabuf, address));
   const source = yield* sourceOf(system, copy.value.dmabuf_fd, task);
-  const dmabuf = yield* restarting(file, ground, importBuffer(ground, source, task.tgid));
-  const { vcHandle, dmaAddr, size } = dmabuf.private;
+  const local = yield* restarting(file, ground, importBuffer(ground, source, task.tgid));
+  const { vcHandle, dmaAddr, size } = bufferOf(local) as VcSmBuffer;
   const giveBack = (handle: number) => copy.giveBack({ handle, vc_handle: vcHandle, size, dma_addr: dmaAddr });
   const leaks = findings.recreates(VCSM_DEFECTS.Q7);
   try {
-    yield* copiedOut(system, VC_SM_CMA_CMD_IMPORT_DMABUF, installed(dmabuf, task, giveBack, leaks));
+    yield* copiedOut(system, VC_SM_CMA_CMD_IMPORT_DMABUF, installed(local, task, giveBack, leaks));
   } catch (error) {
-    if (isErrno(error, 'EFAULT') && leaks) findings.report('vcsm-over-put', `${dmabuf.describe()} was put though its descriptor is open`);
+    if (isErrno(error, 'EFAULT') && leaks) findings.report('vcsm-over-put', `${local.describe()} was put though its descriptor is open`);
     if (isErrno(error, 'EMFILE') && findings.recreates(VCSM_DEFECTS.Q8)) throw new Errno('EFAULT', error.reason);
     throw error;
   }
@@ -156,7 +159,7 @@ function* tellingOf<T>({ log }: System, what: string, copy: Kernel<T>): Kernel<T
 const REQUESTS = [VC_SM_CMA_IOCTL_MEM_ALLOC, VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF, VC_SM_CMA_IOCTL_MEM_CLEAN_INVALID2];
 
 export function nodeOperations(ground: Ground): FileOperations<Opened> {
-  const { system, revision } = ground;
+  const { system, revision, design } = ground;
   return {
     requests: REQUESTS,
 
@@ -168,7 +171,9 @@ export function nodeOperations(ground: Ground): FileOperations<Opened> {
     ioctl(file, request, argument, task) {
       const { private: opened } = file;
       if (opened.isInterrupted) {
-        system.log.print('debug', `[vc_sm_cma_ioctl]: clean up of action ${opened.action}, trans_id ${opened.transId}`);
+        const transId = system.findings.recreates(VCSM_DEFECTS.Q27) ? 0 : opened.transId;
+        const which = `action ${opened.action} (trans_id: ${transId.toString(16)})`;
+        system.log.print('debug', `[vc_sm_cma_ioctl]: clean up of ${which} following EINTR`);
         opened.isInterrupted = false;
       }
       const nr = iocNr(request);
@@ -176,8 +181,9 @@ export function nodeOperations(ground: Ground): FileOperations<Opened> {
       const isExact = known !== undefined && known.number === request >>> 0;
       const isOurs = iocType(request) === VC_SM_CMA_MAGIC_TYPE && (isExact || known === undefined);
       if (!isOurs && !system.findings.recreates(VCSM_DEFECTS.Q17)) throw new Errno('ENOTTY', 'the request is none of this node');
-      if (nr === VC_SM_CMA_CMD_ALLOC && revision.allocates) return allocate(ground, file, argument, task);
+      if (nr === VC_SM_CMA_CMD_ALLOC && revision.allocates && design.handle !== 'explicit') return allocate(ground, file, argument, task);
       if (nr === VC_SM_CMA_CMD_IMPORT_DMABUF) return importDmaBuf(ground, file, argument, task);
+      if (nr === VC_SM_CMA_CMD_CLEAN_INVALID2 && revision.maintainsCaches) return cleanInvalid(system, argument, task);
       throw new Errno('EINVAL', `revision ${revision.name} does not serve command 0x${nr.toString(16)}`);
     },
   };

@@ -14,8 +14,10 @@ import {
   vc_sm_vc_mem_request,
   vc_sm_vc_mem_request_result,
 } from '../../ports/videocore/index.ts';
-import { type Imported, VcSmBuffer, VPU_MAPPED } from './buffer.ts';
+import { type Imported, type LocalHandle, VcSmBuffer, VPU_MAPPED } from './buffer.ts';
 import { oops, VCSM_DEFECTS } from './defects.ts';
+import type { Design } from './design.ts';
+import { ExplicitHandle } from './explicit-handle.ts';
 import { exportBuffer } from './exported.ts';
 import type { Lifetimes } from './lifetime.ts';
 import type { Revision } from './revision.ts';
@@ -28,6 +30,7 @@ export interface Ground {
   /** The CMA area that allocations come from. */
   readonly region: ContiguousRegion;
   readonly revision: Revision;
+  readonly design: Design;
   readonly lifetimes: Lifetimes;
   readonly transport: Transport;
 }
@@ -44,13 +47,13 @@ const lowWord = (address: number) => address % 2 ** 32;
  */
 function* shareWithVpu({ system, lifetimes, transport }: Ground, buffer: VcSmBuffer, addr: number, allocator: number): Kernel<void> {
   const { name, size } = buffer;
-  buffer.kernelId = lifetimes.ids.allocate(buffer);
+  lifetimes.ids.take(buffer);
   buffer.isImporting = true;
   const body = { type: VC_SM_ALLOC_NON_CACHED, addr, size, kernel_id: buffer.kernelId, allocator, name };
   const handleIn = (bytes: Uint8Array) => decodeBody(vc_sm_import_result, bytes).res_handle;
   let handle = 0;
   try {
-    const late = (answer: Uint8Array) => lifetimes.answeredLate(buffer, handleIn(answer));
+    const late = (answer: Uint8Array): Kernel<void> => lifetimes.answeredLate(buffer, handleIn(answer));
     handle = handleIn(yield* transport.ask(VC_SM_MSG_TYPE_IMPORT, vc_sm_import, body, late));
   } catch (error) {
     if (error instanceof Interrupted) {
@@ -104,8 +107,11 @@ function* attach({ system, device }: Ground, source: DmaBuf<any>): Kernel<Import
   }
 }
 
-function* detach({ source, attachment, table }: Imported): Kernel<void> {
+function* detach(imported: Imported): Kernel<void> {
+  const { source, attachment, table } = imported;
   if (attachment === undefined || table === undefined) return;
+  imported.attachment = undefined;
+  imported.table = undefined;
   yield* attachment.unmapUnlocked(table, 'bidirectional');
   yield* source.detach(attachment);
 }
@@ -115,11 +121,11 @@ function* detach({ source, attachment, table }: Imported): Kernel<void> {
  *
  * @param source with a reference, which becomes the buffer's, or is dropped
  * @param allocator the process that asks
- * @returns the second dma-buf, with one reference
+ * @returns the second dma-buf, or what the design has instead, with one reference
  * @throws Errno ENOMEM when the memory is not contiguous, when the VPU refuses; what attaching says; Interrupted
  */
-export function* importBuffer(ground: Ground, source: DmaBuf<any>, allocator: number): Kernel<DmaBuf<VcSmBuffer>> {
-  const { system, lifetimes } = ground;
+export function* importBuffer(ground: Ground, source: DmaBuf<any>, allocator: number): Kernel<LocalHandle> {
+  const { system, design, lifetimes } = ground;
   let imported: Imported | undefined;
   let buffer: VcSmBuffer;
   try {
@@ -137,19 +143,18 @@ export function* importBuffer(ground: Ground, source: DmaBuf<any>, allocator: nu
     });
     yield* shareWithVpu(ground, buffer, aliasChecked(ground, segment.busAddress), allocator);
   } catch (error) {
-    if (imported !== undefined) yield* detach(imported);
-    if (imported !== undefined && error instanceof Interrupted && !system.findings.recreates(VCSM_DEFECTS.Q9)) {
-      // The VPU gets it yet: the memory must stay until it has let go.
-      imported.attachment = undefined;
-      imported.table = undefined;
-    } else source.put();
+    // The VPU gets it yet: the memory must stay until it has let go.
+    const isPending = error instanceof Interrupted && !system.findings.recreates(VCSM_DEFECTS.Q9);
+    if (imported !== undefined && !(isPending && design.detaches === 'at-released')) yield* detach(imported);
+    if (!isPending) source.put();
     throw error;
   }
   try {
-    const dmabuf = exportBuffer(system, buffer, lifetimes.released);
+    const { released } = lifetimes;
+    const handle = design.handle === 'explicit' ? new ExplicitHandle(system, buffer, released) : exportBuffer(system, buffer, released);
     buffer.inUse = true;
     yield* complete(ground, buffer);
-    return dmabuf;
+    return handle;
   } catch (error) {
     yield* complete(ground, buffer);
     yield* lifetimes.released(buffer);
@@ -208,20 +213,27 @@ export function serveMemoryRequest(ground: Ground, bytes: Uint8Array): void {
     if (!system.findings.recreates(VCSM_DEFECTS.Q32)) answer(0, 0);
     return;
   }
+  let undo = () => {};
   try {
     const aligned = align > 1 ? Math.ceil(size / align) * align : size;
     const length = Math.ceil(aligned / PAGE_SIZE) * PAGE_SIZE;
     if (length === 0) throw new Errno('EINVAL', 'the VPU asks for nothing');
     const coherent = allocateCoherent(device, region, length, 'vcsm-cma');
+    undo = coherent.free;
     const made = { name, size, dmaAddr: (coherent.busAddress | ALIAS) >>> 0, imported: undefined, coherent, isVpuAllocated: true };
     const buffer = new VcSmBuffer(system, made);
+    lifetimes.ids.take(buffer);
+    undo = () => {
+      lifetimes.ids.drop(buffer);
+      coherent.free();
+    };
     exportBuffer(system, buffer, lifetimes.released);
     buffer.vcHandle = vc_handle;
     buffer.vpuState = VPU_MAPPED;
-    buffer.kernelId = lifetimes.ids.allocate(buffer);
     lifetimes.list(buffer);
     answer(system.findings.recreates(VCSM_DEFECTS.Q22) ? ALIAS : buffer.dmaAddr, buffer.kernelId);
   } catch (error) {
+    undo();
     system.log.print('err', `vc_sm_vpu_event: no memory for the VPU: ${(error as Error).message}`);
     answer(0, 0);
   }

@@ -2,31 +2,12 @@
 import type { System } from '../../kernel/index.ts';
 import { debugfs } from '../../vfs/index.ts';
 import type { VcSmBuffer } from './buffer.ts';
+import type { HashedPointers } from './hashed-pointers.ts';
 import type { Revision } from './revision.ts';
-
-/** What %p prints: another number for each object, which says nothing of where it is. */
-class Pointers {
-  readonly #numbers = new WeakMap<object, string>();
-  readonly #random: ReturnType<System['random']>;
-
-  constructor(system: System) {
-    this.#random = system.random('hashed pointers of vcsm-cma');
-  }
-
-  print(object: object | undefined): string {
-    if (object === undefined) return '0'.repeat(16);
-    let known = this.#numbers.get(object);
-    if (known === undefined) {
-      known = this.#random.uint32().toString(16).padStart(16, '0');
-      this.#numbers.set(object, known);
-    }
-    return known;
-  }
-}
 
 const line = (name: string, spaces: number, value: string | number) => `${' '.repeat(11)}${name}${' '.repeat(spaces)}${value}\n`;
 
-function describe(buffer: VcSmBuffer, { showsImported }: Revision, pointers: Pointers): string {
+function describe(buffer: VcSmBuffer, { showsImported }: Revision, pointers: HashedPointers): string {
   const { imported, coherent, dmabuf, name, size, dmaAddr, vcHandle, vpuState } = buffer;
   const isImport = imported !== undefined;
   return [
@@ -43,9 +24,17 @@ function describe(buffer: VcSmBuffer, { showsImported }: Revision, pointers: Poi
   ].join('');
 }
 
-/** @param service whose pointer the first line shows @param listed newest first */
-export function addStateFile(system: System, revision: Revision, service: object, listed: readonly VcSmBuffer[]): void {
-  const pointers = new Pointers(system);
+/** What the file is made of. */
+export interface StateFileParts {
+  readonly revision: Revision;
+  readonly pointers: HashedPointers;
+  /** Whose pointer the first line shows. */
+  readonly service: object;
+  /** Newest first. */
+  readonly listed: readonly VcSmBuffer[];
+}
+
+export function addStateFile(system: System, { revision, pointers, service, listed }: StateFileParts): void {
   debugfs(system)
     .createDirectory('vcsm-cma')
     .createText('state', 0o444, () => {

@@ -14,7 +14,10 @@ import {
   type Vchiq,
   vc_sm_version,
 } from '../../ports/videocore/index.ts';
+import type { LocalHandle } from './buffer.ts';
+import { type Design, SHIPPED } from './design.ts';
 import { bufferOf } from './exported.ts';
+import { HashedPointers } from './hashed-pointers.ts';
 import { Lifetimes } from './lifetime.ts';
 import { nodeOperations } from './requests.ts';
 import { REVISIONS, type RevisionName } from './revision.ts';
@@ -32,6 +35,12 @@ export interface VcSmCmaDescription {
   readonly irq: number;
   /** R3 when left out. */
   readonly revision?: RevisionName;
+  /** As shipped where left out. */
+  readonly design?: Partial<Design>;
+  /** A kernel for 32-bit Arm, on which early revisions serve MEM_CLEAN_INVALID2. */
+  readonly cacheRequests?: boolean;
+  /** How many commands the driver has sent before, for what happens after long use. */
+  readonly commandsBefore?: number;
 }
 
 /** In-kernel imports are nobody's process. */
@@ -64,10 +73,10 @@ export class VcSmCma {
   /**
    * vc_sm_cma_import_dmabuf. The source keeps the caller's reference.
    *
-   * @returns the second dma-buf, whose one reference is the caller's
+   * @returns the second dma-buf, or what the design has instead, whose one reference is the caller's
    * @throws Errno EPERM without a source; ENOMEM; what attaching says; ERESTARTSYS
    */
-  *importDmaBuf(source: DmaBuf<any> | undefined): Kernel<DmaBuf<any>> {
+  *importDmaBuf(source: DmaBuf<any> | undefined): Kernel<LocalHandle> {
     if (source === undefined) throw new Errno('EPERM', 'there is nothing to import');
     const { system } = this.#ground;
     try {
@@ -81,14 +90,14 @@ export class VcSmCma {
   }
 
   /** vc_sm_cma_int_handle. @returns what the VPU knows the buffer by; 0 when it does not have it */
-  intHandle(dmabuf: DmaBuf<any> | undefined): number {
-    return dmabuf === undefined ? 0 : (bufferOf(dmabuf)?.vcHandle ?? 0);
+  intHandle(handle: LocalHandle | undefined): number {
+    return handle === undefined ? 0 : (bufferOf(handle)?.vcHandle ?? 0);
   }
 
   /** vc_sm_cma_free. The VPU may go on using it. @throws Errno EPERM without a buffer */
-  free(dmabuf: DmaBuf<any> | undefined): void {
-    if (dmabuf === undefined) throw new Errno('EPERM', 'there is nothing to free');
-    dmabuf.put();
+  free(handle: LocalHandle | undefined): void {
+    if (handle === undefined) throw new Errno('EPERM', 'there is nothing to free');
+    handle.put();
   }
 
   /** The machine goes off: reports buffers that nobody will let go of. */
@@ -117,7 +126,8 @@ function* serveEvent(ground: Ground, bytes: Uint8Array): Kernel<void> {
  */
 export function addVcSmCma(system: System, description: VcSmCmaDescription): VcSmCma | undefined {
   const { vchiq, device, region, irq } = description;
-  const revision = REVISIONS[description.revision ?? 'R3'];
+  const named = REVISIONS[description.revision ?? 'R3'];
+  const revision = { ...named, maintainsCaches: named.maintainsCaches && description.cacheRequests === true };
   system.log.print('info', 'bcm2835_vc_sm_cma_probe: Videocore shared memory driver');
   system.log.print('info', '[vc_sm_connected_init]: start');
   const service = vchiq.openService({ fourcc: VC_SM_FOURCC, version: 1, versionMin: 0 });
@@ -126,11 +136,15 @@ export function addVcSmCma(system: System, description: VcSmCmaDescription): VcS
     system.log.print('err', '[vc_sm_connected_init]: failed to initialize shared memory service');
     return undefined;
   }
-  const lifetimes = new Lifetimes(system, revision);
+  const design = { ...SHIPPED, ...description.design };
+  const pointers = new HashedPointers(system);
+  const lifetimes = new Lifetimes(system, revision, design, pointers);
   const onEvent = (bytes: Uint8Array): Kernel<void> => serveEvent(ground, bytes);
-  const transport = new Transport({ system, service, onEvent, hadNarrowIds: revision.hadNarrowIds });
+  const onClosed = (): Kernel<void> => lifetimes.serviceClosed();
+  const { hadNarrowIds } = revision;
+  const transport = new Transport({ system, service, onEvent, onClosed, hadNarrowIds, commandsBefore: description.commandsBefore ?? 0 });
   lifetimes.transport = transport;
-  const ground: Ground = { system, device, region, revision, lifetimes, transport };
+  const ground: Ground = { system, device, region, revision, design, lifetimes, transport };
   const driver = new VcSmCma(ground, irq);
   requestIrq(irqs(system), irq, {
     name: 'VCHIQ doorbell',
@@ -140,7 +154,7 @@ export function addVcSmCma(system: System, description: VcSmCmaDescription): VcS
       return IRQ_HANDLED;
     },
   });
-  addStateFile(system, revision, service, lifetimes.listed);
+  addStateFile(system, { revision, pointers, service, listed: lifetimes.listed });
   if (revision.hasNode) system.devices.addMisc({ name: 'vcsm-cma', ops: nodeOperations(ground), mode: 0o666 });
   transport.post(VC_SM_MSG_TYPE_CLIENT_VERSION, vc_sm_version, { version: VC_SM_PROTOCOL_VERSION });
   system.log.print('info', '[vc_sm_connected_init]: installed successfully');

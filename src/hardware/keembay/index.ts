@@ -12,3 +12,4 @@ export {
   type VpuFirmwareDescription,
 } from './vpu-firmware.ts';
 export { VpuWatchdog } from './watchdog.ts';
+export { XlinkPeer } from './xlink-peer.ts';

@@ -20,6 +20,7 @@ import {
   writePacket,
 } from '../../ports/keembay/index.ts';
 import type { TimIpcFifo } from './tim-fifo.ts';
+import type { XlinkPeer } from './xlink-peer.ts';
 
 /** A packet of the CPU's that the firmware has taken. */
 export interface TakenPacket extends Packet {
@@ -50,7 +51,7 @@ export const echo: FirmwareScript = {
   pop_ns: 1000,
   free_ns: () => 10_000,
   received: (packet, firmware) => {
-    if (packet.slot !== undefined) firmware.post(packet);
+    if (packet.slot !== undefined) firmware.post(firmware.xlink?.answerTo(packet) ?? packet);
   },
 };
 
@@ -73,6 +74,8 @@ export class VpuFirmware {
   readonly #system: System;
   readonly #vpuFifo: TimIpcFifo;
   readonly #cpuFifo: TimIpcRegisters;
+  /** How payload is copied to and fro, when a driver of Linux does that. */
+  xlink: XlinkPeer | undefined;
   #script: FirmwareScript = echo;
   #regions: { readonly cpu: SharedRegion; readonly vpu: SharedRegion } | undefined;
   #isRunning = true;
@@ -99,7 +102,12 @@ export class VpuFirmware {
     return this.#isRunning;
   }
 
-  /** Where the packets are, as the boot parameters say. */
+  /** Where the VPU sees its own packets. */
+  get packetsAt(): number | undefined {
+    return this.#regions?.vpu.vpuAddr;
+  }
+
+  /** Where the packets are. */
   learnRegions(cpu: SharedRegion, vpu: SharedRegion): void {
     this.#regions = { cpu, vpu };
   }

@@ -124,6 +124,13 @@ export class RelocatableHeap {
     this.#forget(block);
   }
 
+  /** The block ends, whoever holds or has locked it. */
+  terminate(handle: number): void {
+    const block = this.#block(handle);
+    Object.assign(block, { references: 1, locks: 0, retains: 0 });
+    this.release(handle);
+  }
+
   /** @returns false when the caller has the last reference: nothing happens then */
   tryRelease(handle: number): boolean {
     if (this.#block(handle).references === 1) return false;

@@ -81,9 +81,12 @@ export class SmService {
     for (const bytes of this.#stalled.splice(0)) this.#around.event(bytes);
   }
 
-  /** The client is gone: its references go with it. */
+  /** The service ends: what it has of the client's memory goes with it, whoever in the firmware holds it. Nobody is told. */
   disconnect(): void {
-    for (const { handle, isHeldByHost } of this.shares) if (isHeldByHost) this.#free(handle);
+    const { heap } = this.#around;
+    for (const { handle } of [...this.shares, ...this.#requested.values()]) heap.terminate(handle);
+    this.#requested.clear();
+    this.#stalled.length = 0;
   }
 
   handle(bytes: Uint8Array): void {

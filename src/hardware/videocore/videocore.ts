@@ -126,6 +126,11 @@ export class VideoCore implements Vchiq {
     });
   }
 
+  /** A component says in the log what it does. */
+  note(text: string): void {
+    this.#print(text);
+  }
+
   /** The firmware asks the CPU for memory. @returns the handle it will be behind */
   requestMemory(size: number, align: number, name: string): number {
     return this.#sm.requestMemory(size, align, name);
@@ -152,7 +157,7 @@ export class VideoCore implements Vchiq {
     this.#next();
   }
 
-  /** The firmware closes the service: what it has not taken is lost, and the references of the CPU go. */
+  /** The firmware closes the service: messages that it has not taken are lost, and the handles of the CPU's memory end, held or not. */
   closeService(): void {
     this.#isClosed = true;
     this.#toVpu.length = 0;

@@ -9,7 +9,7 @@ import { copyLines, eachAgreement, eachDifference, type Lines, lineDiffers, View
  * the shadow, because a device has written there. The cache holds every line, for as long as nobody drops it.
  *
  * Invariants: (1) reconciling leaves view, shadow and memory of a line equal; (2) a clean line never reaches memory, a dirty one is
- * never dropped; (3) a write of what is there already is no write.
+ * dropped only when it is discarded; (3) a write of what is there already is no write.
  */
 export class CachedMemory {
   readonly memory: MemoryObject;
@@ -49,6 +49,14 @@ export class CachedMemory {
     eachDifference(this.#dram, this.#shadow, lines, this.lineSize, (stale) => {
       eachAgreement(cpu, this.#shadow, stale, this.lineSize, (clean) => this.#drop(cpu, clean));
     });
+  }
+
+  /** The cache drops lines, dirty or clean. One that is only partly in the range is written back first, as Arm's does by address. */
+  discard(offset: number, length: number): void {
+    const { first, end } = this.linesOf(offset, length);
+    if (offset % this.lineSize !== 0) this.writeBack({ first, end: first + 1 });
+    if ((offset + length) % this.lineSize !== 0) this.writeBack({ first: end - 1, end });
+    this.#drop(this.#cpu(), { first, end });
   }
 
   /** The cache loses lines on its own: dirty ones to memory, stale ones to nowhere. @param loses asked once for each, in order */

@@ -1,5 +1,5 @@
 import type { MemoryObject, MemoryRange, Random, ScheduledEvent, System } from '../../kernel/index.ts';
-import type { CacheModel } from '../cache-model.ts';
+import type { CacheMaintenance, CacheModel } from '../cache-model.ts';
 import type { DmaDevice } from '../dma-device.ts';
 import type { DmaDirection } from '../dma-direction.ts';
 import { CachedMemory } from './cached-memory.ts';
@@ -93,6 +93,17 @@ export class NonCoherentCaches implements CacheModel {
     modelled.cached.invalidate(modelled.cached.linesOf(range.offset, range.length));
     modelled.history.reconciled();
     modelled.reporter.forget();
+  }
+
+  maintain({ memory, offset, length }: MemoryRange, what: CacheMaintenance): void {
+    const modelled = this.#model(memory);
+    if (modelled === undefined) return;
+    const { cached, history, reporter } = modelled;
+    this.#loseLines(modelled);
+    if (what !== 'invalidate') cached.writeBack(cached.linesOf(offset, length));
+    if (what !== 'clean') cached.discard(offset, length);
+    history.reconciled();
+    reporter.forget();
   }
 
   mapped(device: DmaDevice, { memory }: MemoryRange): void {

@@ -4,3 +4,4 @@ export * from './packet.ts';
 export { type PacketEvent, type PacketOwner, PacketRecord, type SlotRecord } from './packet-record.ts';
 export { type SharedRegion, slotAt } from './shared-region.ts';
 export * from './vpu.ts';
+export * from './xlink.ts';

@@ -63,7 +63,9 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
   readonly #fs: Kernfs;
   readonly #parent: KernfsDirectory | undefined;
   readonly #name: string;
-  readonly #nodes = new Map<string, TreeInode>();
+  readonly #known = new Map<string, TreeInode>();
+  /** What makes the names when somebody first looks. */
+  #fill: ((directory: KernfsDirectory) => void) | undefined;
   /** Sorted by hash; undefined after a change. */
   #order: string[] | undefined;
   #subdirectories = 0;
@@ -81,7 +83,19 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
   }
 
   override stat(): Stat {
+    this.#see();
     return { ...super.stat(), nlink: 2 + this.#subdirectories };
+  }
+
+  #see(): void {
+    const fill = this.#fill;
+    this.#fill = undefined;
+    fill?.(this);
+  }
+
+  get #nodes(): Map<string, TreeInode> {
+    this.#see();
+    return this.#known;
   }
 
   // ---- as programs see it -------------------------------------------------------
@@ -113,12 +127,18 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
     return this.#nodes.has(name);
   }
 
-  createDirectory(name: string, mode = 0o755): KernfsDirectory {
-    return this.#add(name, () => new KernfsDirectory(this.#fs, this, name, mode));
+  createDirectory(name: string, fill?: (directory: KernfsDirectory) => void): KernfsDirectory {
+    const made = this.#addDirectory(name, 0o755);
+    made.#fill = fill;
+    return made;
   }
 
   createMountPoint(name: string): void {
-    this.createDirectory(name, 0o555);
+    this.#addDirectory(name, 0o555);
+  }
+
+  #addDirectory(name: string, mode: number): KernfsDirectory {
+    return this.#add(name, () => new KernfsDirectory(this.#fs, this, name, mode));
   }
 
   createFile(attribute: Attribute): void {
@@ -152,6 +172,7 @@ export class KernfsDirectory extends Directory implements SysfsDirectory {
     if (node instanceof KernfsDirectory) {
       this.#subdirectories--;
       node.#isGone = true;
+      node.#fill = undefined;
       node.#removeAll();
     }
     if (node instanceof KernfsFile) node.deactivate();

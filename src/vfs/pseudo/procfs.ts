@@ -63,7 +63,10 @@ export class ProcDirectory extends ListedDirectory {
     const node = this.names.get(name);
     if (node === undefined) throw new Error(`there is no ${name} to remove from /proc`);
     this.names.delete(name);
-    if (node instanceof ProcDirectory) for (const inner of [...node.names.keys()]) node.remove(inner);
+    if (node instanceof ProcDirectory) {
+      node.forgetUnseen();
+      for (const inner of [...node.names.keys()]) node.remove(inner);
+    }
     node.nlink = 0;
     this.procfs.system.vfs.onChange?.();
   }

@@ -32,6 +32,98 @@ describe('a signal while the transmit thread has the message', () => {
   });
 });
 
+describe('a signal while the mailbox has a pointer into the message', () => {
+  function interrupt(defects?: []) {
+    const setup = bootKeembay({ design: 'B', mailbox_ns: 1000, ...(defects === undefined ? {} : { defects }) });
+    const { ipc, machine, send, run } = setup;
+    ipc.openChannel(VPU, 5);
+    const senders = [1, 2].map((value) => machine.spawn(() => send(5, value)));
+    machine.system.scheduler.runReady();
+    for (const { pid } of senders) machine.sys.kill(pid, 15);
+    run(sleep(10_000));
+    return { ...setup, senders };
+  }
+
+  test('frees what the mailbox reads when its turn comes, and writes to when it is done', () => {
+    const { machine, senders, vpuFifo } = interrupt();
+    for (const sender of senders) expect(errnoOf(() => sender.result())).toBe('ERESTARTSYS');
+    expect(vpuFifo.fill).toBe(2);
+    const [freed, sent] = ['keembay-ipc-mailbox-use-after-free', 'keembay-ipc-sent-though-interrupted'];
+    // The first was pushed before the signal came, the second is read after it.
+    expect(rulesOf(machine)).toEqual([freed, freed, sent, freed, sent]);
+  });
+
+  test('waits for its end in a driver without the defect', () => {
+    const { machine, senders, vpuFifo } = interrupt([]);
+    for (const sender of senders) sender.result();
+    expect(vpuFifo.fill).toBe(2);
+    expect(rulesOf(machine)).toEqual([]);
+  });
+});
+
+describe('a signal for the transmit thread while the mailbox has 20 messages', () => {
+  function signal(defects?: []) {
+    const setup = bootKeembay({ design: 'B', mailbox_ns: 1000, ...(defects === undefined ? {} : { defects }) });
+    const { ipc, machine, send, pass } = setup;
+    ipc.openChannel(VPU, 5);
+    const senders = Array.from({ length: 21 }, (_, value) => machine.spawn(() => send(5, value)));
+    machine.system.scheduler.runReady();
+    ipc.signalTransmitThread();
+    pass(100_000);
+    const outcomes = senders.map((sender) => {
+      try {
+        return sender.result() ?? 'sent';
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+    });
+    return { ...setup, failures: outcomes.filter((outcome) => outcome !== 'sent') };
+  }
+
+  test('ends the send that waits for a credit', () => {
+    const { machine, failures, ipc, vpuFifo } = signal();
+    expect(failures).toEqual(['ERESTARTSYS']);
+    expect(rulesOf(machine)).toEqual(['keembay-ipc-foreign-signal']);
+    expect(vpuFifo.fill).toBe(20);
+    // Its packet went back.
+    expect(statusOf(ipc.local.memory.bytes(), 20 * PACKET_SIZE)).toBe(PACKET_FREE);
+  });
+
+  test('does nothing without the defect', () => {
+    const { machine, failures, vpuFifo } = signal([]);
+    expect(failures).toEqual([]);
+    expect(vpuFifo.fill).toBe(21);
+    expect(rulesOf(machine)).toEqual([]);
+  });
+});
+
+describe('a packet that goes back before it is read', () => {
+  /** 64 packets, all of which the VPU uses; it uses the first again while the CPU has not read it. */
+  function receive(defects?: []) {
+    const setup = bootKeembay({ regionSize: 4096, reorder_ns: 100_000, ...(defects === undefined ? {} : { defects }) });
+    const { ipc, firmware, pass, run, recv } = setup;
+    ipc.openChannel(VPU, 5);
+    for (let i = 0; i < 64; i++) firmware.trySend({ channel: 5, dataAddr: i, dataSize: 0 });
+    pass(10_000);
+    firmware.trySend({ channel: 5, dataAddr: 64, dataSize: 0 });
+    pass(1e6);
+    const received = Array.from({ length: 65 }, () => run(recv(5, 0))?.vpuAddr);
+    return { ...setup, received };
+  }
+
+  test('says what another message says, where accesses change places', () => {
+    const { machine, received } = receive();
+    expect([received[0], received[1], received[64]]).toEqual([64, 1, 64]);
+    expect(rulesOf(machine)).toEqual(['keembay-ipc-torn-packet']);
+  });
+
+  test('is read first without the defect', () => {
+    const { machine, received } = receive([]);
+    expect(received).toEqual(Array.from({ length: 65 }, (_, i) => i));
+    expect(rulesOf(machine)).toEqual([]);
+  });
+});
+
 describe('design B and a full FIFO', () => {
   function overflow(options: Parameters<typeof bootKeembay>[0]) {
     const setup = bootKeembay({ design: 'B', ...options });

@@ -1,52 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { Errno } from '../../../src/abi/index.ts';
-import { checkFirmware, firmware_header, KeembayVpu } from '../../../src/drivers/keembay-vpu/index.ts';
-import { goodBoot, TrustedApplication, VpuWatchdog } from '../../../src/hardware/keembay/index.ts';
-import { irqs, WiredController } from '../../../src/irq/index.ts';
-import { bootKeembay, errnoOf, REMOTE, rulesOf } from './fixture.ts';
+import { makeFirmwareFile } from '../../../src/boards/index.ts';
+import { checkFirmware } from '../../../src/drivers/keembay-vpu/index.ts';
+import { goodBoot } from '../../../src/hardware/keembay/index.ts';
+import { boot_parameters, firmware_header, secure_request } from '../../../src/ports/keembay/index.ts';
+import { bootKeembay, errnoOf, REMOTE, rulesOf, VPU } from './fixture.ts';
 
-const AREA = { vpuAddr: 0x84100000, size: 0x100000 };
-const HEADER = {
-  header_ver: 1,
-  image_load_addr: 0x84100000,
-  image_size: 0x100,
-  entry_point: 0x84100000,
-  fw_ver_load_addr: 0x84110000,
-  fw_ver_size: 16,
-  config_load_addr: 0x84120000,
-};
+const AREA = { busAddress: 0x85000000, size: 0x200000 };
+const image = (header: object = {}, length = 0x3000): Uint8Array => makeFirmwareFile({ header, length });
 
-function image(header: object = {}, length = 0x2100): Uint8Array {
-  const file = new Uint8Array(length);
-  firmware_header.encode(new DataView(file.buffer), 0, { ...HEADER, ...header });
-  return file;
-}
-
-function bootVpu() {
-  const setup = bootKeembay();
-  const { machine, ipc, firmware } = setup;
-  const { system } = machine;
-  const wires = new WiredController(irqs(system), { name: 'wires', lines: 2 });
-  const dogs = [0, 1].map((id) => new VpuWatchdog(wires.line(id)));
-  const monitor = new TrustedApplication(system, firmware);
-  const vpu = new KeembayVpu({
-    system,
-    ipc,
-    monitor,
-    irqs: irqs(system),
-    watchdogs: dogs.map((registers, id) => ({ registers, irq: wires.irq(id) })),
-    requestFirmware: (name) => {
-      if (name !== 'vpu.bin') throw new Errno('ENOENT', name);
-      return image();
-    },
-    firmwareArea: AREA,
-    x509Size: 0x2000,
-    packets: { vpuAddr: REMOTE, size: 0x10000 },
-  });
-  machine.onShutdown(() => system.scheduler.spawn('rmmod', undefined, vpu.remove()));
+function bootVpu(options: Parameters<typeof bootKeembay>[0] = {}) {
+  const setup = bootKeembay({ vpu: 'off', ...options });
+  const { vpu, watchdogs, trustedApplication: monitor } = setup;
   const told: number[] = [];
   vpu.registerForEvents((event) => told.push(event));
-  return { ...setup, vpu, dogs, monitor, told };
+  return { ...setup, dogs: [watchdogs.mss, watchdogs.nce], monitor, told };
 }
 
 /** Items 18 to 21 of section 21 of docs/reference/keembay-ipc.md, and section 14. */
@@ -121,11 +88,56 @@ describe('the VPU manager', () => {
 
   test('a reset forgets the packets that the firmware held', () => {
     const { vpu, run, ipc, send, machine } = bootVpu();
-    ipc.openChannel(1, 5);
+    ipc.openChannel(VPU, 5);
     run(send(5));
     run(vpu.startup('vpu.bin'));
     run(vpu.waitForReady(3000));
     expect(rulesOf(machine)).toEqual(['keembay-ipc-slots-lost']);
+  });
+});
+
+describe('booting', () => {
+  test('tells the firmware where its packets are, and how fast everything runs', () => {
+    const { vpu, run, monitor } = bootVpu();
+    run(vpu.startup('vpu.bin'));
+    expect(monitor.bootParameters).toMatchObject({
+      magic: 0x10000,
+      vpu_id: 0,
+      cpu_frequency_hz: 1_500_000_000,
+      mss_ipc_header_address: REMOTE,
+      mss_ipc_header_area_size: 0x10000,
+      mmio_address: 0,
+    });
+    expect(monitor.bootParameters?.pll2_out).toEqual([533_000_000, 266_500_000, 133_250_000, 66_625_000]);
+  });
+
+  test('loads version, image, certificate and header, where the VPU sees them', () => {
+    const file = image({}, 0x3010);
+    file.set([1, 2, 3], 0x1000);
+    file.set([4, 5, 6], 0x2000);
+    file.set([7, 8, 9], 0x3000);
+    const { vpu, run, firmware } = bootVpu({ firmwareFiles: { 'other.bin': file } });
+    expect(errnoOf(() => run(vpu.startup('vpu.bin')))).toBe('ENOENT');
+    run(vpu.startup('other.bin'));
+    const at = (address: number) => [...firmware.readData(address, 3)];
+    expect([at(0x85010000), at(0x85000000), at(0x85200000)]).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+      [7, 8, 9],
+    ]);
+    // The file's first page follows the certificate of 16 bytes.
+    expect(firmware_header.decode(new DataView(firmware.readData(0x85200010, 84).buffer), 0)).toMatchObject({ entry_point: 0x85000000n });
+  });
+
+  test('is over before programs run, unless the board says otherwise', () => {
+    const started = bootKeembay();
+    expect(started.vpu.status).toBe(2);
+    started.vpu.stop();
+    expect([started.vpu.status, started.firmware.isRunning]).toEqual([0, false]);
+    const off = bootKeembay({ vpu: 'off' });
+    expect([off.vpu.status, off.firmware.isRunning]).toEqual([0, false]);
+    off.run(off.vpu.startup('vpu.bin'));
+    expect(off.firmware.isRunning).toBe(true);
   });
 });
 
@@ -136,21 +148,21 @@ describe('a firmware file', () => {
       checkFirmware(file, AREA, x509);
 
   test('is right', () => {
-    expect(firmware_header.size).toBe(84);
-    expect(answerTo(image())()).toEqual({ entryPoint: 0x84100000 });
+    expect([firmware_header.size, boot_parameters.size, secure_request.size]).toEqual([84, 4096, 76]);
+    expect(answerTo(image())()).toMatchObject({ entryPoint: 0x85000000, configAddress: 0x85020000, certificateSize: 0 });
   });
 
   test.each([
     { why: 'has no header', file: new Uint8Array(83) },
     { why: 'has a header of version 2', file: image({ header_ver: 2 }) },
     { why: 'has too long a version', file: image({ fw_ver_size: 0x1001 }) },
-    { why: 'ends within the image', file: image({}, 0x20ff) },
-    { why: 'has an entry point that is no page', file: image({ entry_point: 0x84100010 }) },
-    { why: 'loads its image outside', file: image({ image_load_addr: 0x840fff00 }) },
-    { why: 'loads its configuration outside', file: image({ config_load_addr: 0x841ff001 }) },
-    { why: 'loads its image over its version', file: image({ fw_ver_load_addr: 0x841000f8 }) },
-    { why: 'has too long a certificate', file: image({}, 0x3101), x509: 0x4000 },
-    { why: 'has a certificate that does not fit its region', file: image({}, 0x3100), x509: 0x1fff },
+    { why: 'ends within the image', file: image({}, 0x2fff) },
+    { why: 'has an entry point that is no page', file: image({ entry_point: 0x85000010 }) },
+    { why: 'loads its image outside', file: image({ image_load_addr: 0x84ffff00 }) },
+    { why: 'loads its configuration outside', file: image({ config_load_addr: 0x851ff001 }) },
+    { why: 'loads its image over its version', file: image({ fw_ver_load_addr: 0x85000ff8 }) },
+    { why: 'has too long a certificate', file: image({}, 0x4001), x509: 0x4000 },
+    { why: 'has a certificate that does not fit its region', file: image({}, 0x4000), x509: 0x1fff },
   ])('that $why is EINVAL', ({ why, file, x509 = 0x2000 }) => {
     expect(errnoOf(answerTo(file, x509))).toBe('EINVAL');
     expect(answerTo(file, x509)).toThrow(why);

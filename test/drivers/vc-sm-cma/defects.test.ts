@@ -1,59 +1,11 @@
 /** Each defect of the real driver: what it does, and which rules it breaks. Any other finding fails. */
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { PAGE_SIZE } from '../../../src/abi/uapi/index.ts';
-import { VCSM_DEFECTS } from '../../../src/drivers/vc-sm-cma/index.ts';
 import type { FdTable } from '../../../src/kernel/index.ts';
 import { encodeBody, vc_sm_released } from '../../../src/ports/videocore/index.ts';
 import { mainTask } from '../../dma-buf/fixture.ts';
-import {
-  alloc,
-  type Bench,
-  bench,
-  codeOf,
-  type DefectId,
-  heapBuffer,
-  importFd,
-  listed,
-  openNode,
-  rules,
-  settle,
-  vpuLog,
-} from './fixture.ts';
-
-interface Case {
-  readonly id: DefectId;
-  readonly options?: Parameters<typeof bench>[0];
-  /** What a program does. @returns what it saw */
-  readonly run: (on: Bench) => unknown;
-  /** What it sees with the defect, and without. */
-  readonly broken: unknown;
-  readonly mended: unknown;
-  /** The rules that the defect breaks in this. */
-  readonly findings?: readonly string[];
-  /** With the defect, something is left for good. */
-  readonly leaks?: true;
-}
-
-/** With a node, and a buffer that is closed again at the end. */
-function withSource<T>(on: Bench, work: (node: number, source: number) => T): T {
-  const node = openNode(on);
-  const source = heapBuffer(on);
-  try {
-    return work(node, source);
-  } finally {
-    on.sys.close(source);
-    on.sys.close(node);
-  }
-}
-
-function withNode<T>(on: Bench, work: (node: number) => T): T {
-  const node = openNode(on);
-  try {
-    return work(node);
-  } finally {
-    on.sys.close(node);
-  }
-}
+import { type DefectCase, testDefects, withNode, withSource } from './defect-case.ts';
+import { alloc, type Bench, bench, codeOf, heapBuffer, importFd, listed, openNode, rules, settle, vpuLog } from './fixture.ts';
 
 /** Memory that can be read and not written: the answer cannot be copied out. */
 function failingCopyOut(on: Bench, call: () => unknown): string {
@@ -73,7 +25,7 @@ function opened(on: Bench, call: () => void): number {
   return more.length;
 }
 
-const cases: readonly Case[] = [
+const cases: readonly DefectCase[] = [
   {
     id: 'Q1',
     run: (on) => withNode(on, (node) => codeOf(() => importFd(on, node, -1))),
@@ -244,23 +196,7 @@ const cases: readonly Case[] = [
   },
 ];
 
-describe.each(cases)('$id', ({ id, options, run, broken, mended, findings = [], leaks = false }) => {
-  test('as the real driver has it', () => {
-    const on = bench(options, [id]);
-    expect(run(on)).toEqual(broken);
-    if (leaks) expect(() => on.machine.shutdown()).toThrow('left at shutdown');
-    else on.machine.shutdown();
-    expect([...new Set(rules(on))]).toEqual(findings);
-    expect(VCSM_DEFECTS[id].breaks).toEqual(expect.arrayContaining([...findings]));
-  });
-
-  test('mended', () => {
-    const on = bench(options);
-    expect(run(on)).toEqual(mended);
-    on.machine.shutdown();
-    expect(rules(on)).toEqual([]);
-  });
-});
+testDefects(cases);
 
 test('with Q12, RELEASED right behind the answer ends the thread of the driver', () => {
   const on = bench({ script: { releasesAtOnce: true } }, ['Q12']);

@@ -3,13 +3,16 @@ import {
   O_CLOEXEC,
   O_RDWR,
   PAGE_SIZE,
+  SIGUSR1,
   VC_SM_CMA_IOCTL_MEM_ALLOC,
   VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF,
 } from '../../../src/abi/uapi/index.ts';
 import { type VideoCoreOptions, type VideoCoreParties, videoCoreOf } from '../../../src/boards/index.ts';
 import type { Sys } from '../../../src/doors/in-process/index.ts';
 import { VCSM_DEFECTS } from '../../../src/drivers/vc-sm-cma/index.ts';
-import { type BootedMachine, boot, raspberrypi4 } from '../../../src/index.ts';
+import { type BootedMachine, boot, Killed, raspberrypi4 } from '../../../src/index.ts';
+import type { Task } from '../../../src/kernel/index.ts';
+import { bufferAt, run } from '../../dma-buf/fixture.ts';
 
 export type DefectId = keyof typeof VCSM_DEFECTS;
 
@@ -19,8 +22,8 @@ export interface Bench extends VideoCoreParties {
 }
 
 /** A board with the driver, and the parties in hand. */
-export function bench(options: VideoCoreOptions = {}, defects: readonly DefectId[] = [], board = raspberrypi4): Bench {
-  const machine = boot(board(options), { stacks: true, history: true, defects: defects.map((id) => VCSM_DEFECTS[id]) });
+export function bench(options: VideoCoreOptions = {}, defects: readonly DefectId[] = [], board = raspberrypi4, seed = 1): Bench {
+  const machine = boot(board(options), { seed, stacks: true, history: true, defects: defects.map((id) => VCSM_DEFECTS[id]) });
   return { ...videoCoreOf(machine), machine, sys: machine.sys };
 }
 
@@ -66,6 +69,9 @@ export const errors = ({ machine }: Bench) => machine.system.log.lines.filter(({
 
 export const rules = ({ machine }: Bench) => machine.system.findings.all.map(({ rule }) => rule);
 
+/** What the driver says to whoever debugs it. */
+export const debugLines = ({ machine }: Bench) => machine.system.log.lines.filter(({ level }) => level === 'debug').map(({ text }) => text);
+
 /** The errno that a call fails with. */
 export function codeOf(call: () => unknown): string {
   try {
@@ -74,4 +80,49 @@ export function codeOf(call: () => unknown): string {
     return (error as { code?: string }).code ?? (error as Error).message;
   }
   return 'none';
+}
+
+/** What a program has seen so far. */
+export interface Importer {
+  /** `nothing` while it waits. */
+  said: string;
+  readonly signal: (signal: number) => void;
+}
+
+/** A program that imports a buffer which nobody else has, and then asks for what no revision serves. It runs until it waits. */
+export function importing(on: Bench, flags = 0): Importer {
+  const { system } = on.machine;
+  const source = heapBuffer(on);
+  const fds: number[] = [];
+  const program = on.machine.spawn(function* (sys) {
+    yield* sys.sigaction(SIGUSR1, { handler: () => {}, flags });
+    const node = yield* sys.open('/dev/vcsm-cma', O_RDWR);
+    try {
+      const { handle } = yield* sys.ioctl(node, VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF, { dmabuf_fd: fds[0] as number, name: bytesOf('') });
+      importer.said = `handle ${handle}`;
+    } catch (error) {
+      importer.said = (error as { code?: string }).code ?? (error as Error).name;
+      if (error instanceof Killed) throw error;
+      try {
+        yield* sys.ioctl(node, 0x80404a60, 0);
+      } catch {
+        // What matters is what the driver says before it looks at the request.
+      }
+    }
+  });
+  const task = system.tasks.get(program.pid) as Task;
+  const importer: Importer = { said: 'nothing', signal: (signal) => void task.signals.send(signal) };
+  fds.push(run(on.machine, task.files.install(bufferAt(on.machine, source).file.get(), true)));
+  on.sys.close(source);
+  system.scheduler.runReady();
+  return importer;
+}
+
+/** The same; something happens when its command has gone out, and then a signal comes. @returns what its call said */
+export function interrupted(on: Bench, flags: number, when: (on: Bench) => void, signal: number = SIGUSR1): string {
+  const importer = importing(on, flags);
+  when(on);
+  importer.signal(signal);
+  settle(on);
+  return importer.said;
 }

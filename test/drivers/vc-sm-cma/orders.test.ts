@@ -1,10 +1,24 @@
 /** Every order of events: section 8.3 of docs/reference/vc-sm-cma.md, and the scenarios of section 19 that are about time. */
 import { describe, expect, test } from 'vitest';
-import { PAGE_SIZE, SA_RESTART, SIGKILL, SIGUSR1, VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF } from '../../../src/abi/uapi/index.ts';
+import { PAGE_SIZE, SA_RESTART, SIGKILL } from '../../../src/abi/uapi/index.ts';
 import { type DmaBuf, liveDmaBufs } from '../../../src/dma-buf/index.ts';
+import type { LocalHandle } from '../../../src/drivers/vc-sm-cma/index.ts';
 import { encodeBody, vc_sm_released } from '../../../src/ports/videocore/index.ts';
 import { bufferAt, run } from '../../dma-buf/fixture.ts';
-import { alloc, type Bench, bench, bytesOf, codeOf, errors, heapBuffer, importFd, listed, openNode, settle, vpuLog } from './fixture.ts';
+import {
+  alloc,
+  type Bench,
+  bench,
+  codeOf,
+  errors,
+  heapBuffer,
+  importFd,
+  interrupted,
+  listed,
+  openNode,
+  settle,
+  vpuLog,
+} from './fixture.ts';
 
 /** Whether any buffer of the heap is alive. */
 const isSourceAlive = ({ machine }: Bench) => liveDmaBufs(machine.system).some(({ exporterName }) => exporterName === 'linux,cma');
@@ -148,6 +162,20 @@ describe('the source is dropped', () => {
     expect(on.machine.system.findings.all.map(({ rule }) => rule)).toEqual(['vcsm-handle-left', 'vcsm-buffer-left']);
   });
 
+  test('by RELEASED when there is no file for the second dma-buf: FREE is sent', () => {
+    const on = bench();
+    const node = openNode(on);
+    const source = heapBuffer(on);
+    on.machine.faults.add('file:what=dmabuf:nth=1:ENFILE');
+    expect(codeOf(() => importFd(on, node, source))).toBe('ENFILE');
+    on.sys.close(source);
+    expect([listed(on), isSourceAlive(on)]).toEqual([[['c0000020', 2]], true]);
+    settle(on);
+    expect([listed(on), isSourceAlive(on), errors(on)]).toEqual([[], false, []]);
+    expect(vpuLog(on).slice(-2)).toEqual(['FREE handle c0000020, 0 references left', 'RELEASED handle c0000020 kernel_id 00000001']);
+    end(on, node);
+  });
+
   test('two imports of one source are two buffers, each with its own end', () => {
     const on = bench();
     const node = openNode(on);
@@ -208,39 +236,12 @@ describe('drivers in the kernel', () => {
 });
 
 describe('a signal while the import waits', () => {
-  /** A program imports a buffer; something happens when its command has gone out, and then a signal comes. @returns what the call said */
-  function outcome(on: Bench, flags: number, when: (on: Bench) => void, signal: number = SIGUSR1) {
-    const { system } = on.machine;
-    const source = heapBuffer(on);
-    let said = 'nothing';
-    let fds: number[] = [];
-    const program = on.machine.spawn(function* (sys) {
-      yield* sys.sigaction(SIGUSR1, { handler: () => {}, flags });
-      const node = yield* sys.open('/dev/vcsm-cma', 2);
-      try {
-        const { handle } = yield* sys.ioctl(node, VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF, { dmabuf_fd: fds[0] as number, name: bytesOf('') });
-        said = `handle ${handle}`;
-      } catch (error) {
-        said = (error as { code?: string }).code ?? (error as Error).name;
-        throw error;
-      }
-    });
-    const task = system.tasks.get(program.pid);
-    fds = [run(on.machine, (task as NonNullable<typeof task>).files.install(bufferAt(on.machine, source).file.get(), true))];
-    on.sys.close(source);
-    system.scheduler.runReady();
-    when(on);
-    task?.signals.send(signal);
-    settle(on);
-    return said;
-  }
-
   test.each([
     ['EINTR', 0, 1],
     ['handle 2', SA_RESTART, 2],
   ] as const)('after the command went out is %s with flags %d; the VPU is asked to free what it made', (said, flags, imports) => {
     const on = bench();
-    expect(outcome(on, flags, () => {})).toBe(said);
+    expect(interrupted(on, flags, () => {})).toBe(said);
     settle(on);
     expect(vpuLog(on).filter((line) => line.startsWith('IMPORT'))).toHaveLength(imports);
     expect([listed(on), on.videocore.handles, isSourceAlive(on)]).toEqual([[], [], false]);
@@ -249,7 +250,7 @@ describe('a signal while the import waits', () => {
 
   test('SIGKILL is the same to the driver', () => {
     const on = bench();
-    expect(outcome(on, 0, () => {}, SIGKILL)).toBe('Killed');
+    expect(interrupted(on, 0, () => {}, SIGKILL)).toBe('Killed');
     settle(on);
     expect([listed(on), on.videocore.handles, isSourceAlive(on)]).toEqual([[], [], false]);
     on.machine.shutdown();
@@ -258,7 +259,7 @@ describe('a signal while the import waits', () => {
   test('the end of the service wakes who waits: ENOMEM', () => {
     const on = bench();
     expect(
-      outcome(on, 0, ({ videocore, machine }) => {
+      interrupted(on, 0, ({ videocore, machine }) => {
         videocore.closeService();
         machine.system.clock.runNext();
         machine.system.scheduler.runReady();
@@ -270,7 +271,7 @@ describe('a signal while the import waits', () => {
 
   test('with Q9 the source goes at once, and the VPU keeps its handle', () => {
     const on = bench({}, ['Q9']);
-    expect(outcome(on, 0, () => {})).toBe('EINTR');
+    expect(interrupted(on, 0, () => {})).toBe('EINTR');
     settle(on);
     expect(errors(on)).toEqual(['vc_sm_cma_vchi_rx_ack: received response 2, throw away...']);
     expect([isSourceAlive(on), on.videocore.handles]).toEqual([false, [0xc0000020]]);
@@ -285,7 +286,7 @@ describe('the transport', () => {
     const source = heapBuffer(on);
     const { system } = on.machine;
     const driver = on.driver as NonNullable<typeof on.driver>;
-    const second: DmaBuf<any>[] = [];
+    const second: LocalHandle[] = [];
     for (let i = 0; i < 40; i++)
       system.scheduler.spawn(`import ${i}`, undefined, driver.importDmaBuf(bufferAt(on.machine, source)), (outcome) => {
         if (outcome.ok) second.push(outcome.value);

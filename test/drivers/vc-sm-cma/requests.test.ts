@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { iocNr } from '../../../src/abi/index.ts';
 import {
   DMA_BUF_IOCTL_SYNC,
+  DMA_BUF_SYNC_END,
+  DMA_BUF_SYNC_RW,
+  DMA_BUF_SYNC_START,
   O_RDWR,
   PAGE_SIZE,
   VC_SM_CMA_IOCTL_MEM_ALLOC,
@@ -95,7 +98,9 @@ describe('the node', () => {
     expect(errors(on)).toEqual([]);
     on.sys.close(source);
     const mapping = on.sys.mmap(answer.handle, { length: 2 * PAGE_SIZE });
+    on.sys.ioctl(answer.handle, DMA_BUF_IOCTL_SYNC, { flags: DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW });
     on.videocore.write(answer.vc_handle, 0, Uint8Array.of(77));
+    on.sys.ioctl(answer.handle, DMA_BUF_IOCTL_SYNC, { flags: DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW });
     expect(mapping.bytes[0]).toBe(77);
     on.sys.munmap(mapping);
     on.sys.close(answer.handle);
@@ -258,6 +263,19 @@ describe('the node', () => {
     const { handle, size } = importFd(on, node, source);
     expect([size, on.videocore.heap.size, on.videocore.heap.usedBytes]).toEqual([100 * 2 ** 20, 16 * 2 ** 20, 0]);
     for (const fd of [handle, source, node]) on.sys.close(fd);
+    on.machine.shutdown();
+  });
+
+  test('the prototype tells the VPU addresses where later ones count', () => {
+    const on = bench({ revision: 'P0' });
+    const node = openNode(on);
+    const handles = [alloc(on, node, 1).handle, alloc(on, node, 1).handle];
+    const ids = vpuLog(on).flatMap((line) => /kernel_id (\w+)/.exec(line)?.[1] ?? []);
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect(id).toMatch(/^(?!000000)\w{6}00$/);
+    for (const fd of [...handles, node]) on.sys.close(fd);
+    settle(on);
+    expect([listed(on), on.videocore.handles, errors(on)]).toEqual([[], [], []]);
     on.machine.shutdown();
   });
 
