@@ -44,6 +44,7 @@ async function* allRows(): AsyncGenerator<Row> {
   yield* inProcessRows();
   yield* scaleRows();
   yield* vectorRows();
+
   for (const rows of [nativeRows, mountRows, ringRows, umockdevRows, growthRows, vpuRows, samplesRows]) yield* rows(settings);
 }
 
