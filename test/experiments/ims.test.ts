@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { boot } from '../../src/doors/boot.ts';
 import { experiments, formatComparison } from '../../src/experiments/index.ts';
 import { root } from '../support/paths.ts';
 
 const experiment = experiments.ims;
 if (experiment === undefined) throw new Error('the experiment is gone');
-const comparison = experiment.run(1);
+const comparison = experiment.run(1, boot);
 const answers = (question: string) => comparison.rows.find((row) => row.question.startsWith(question))?.answers;
 
 describe('ims', () => {

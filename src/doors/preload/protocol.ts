@@ -82,6 +82,7 @@ export const IO_SOCKET = 80;
 export const IO_SOCKET_CALL = 81;
 export const IO_MESSAGE = 82;
 export const IO_OPEN_MERGED = 83;
+export const IO_AIO = 100;
 
 /** Which call of a family it is: enum io_splice, io_advise, io_setattr, io_xattr. */
 export const IO_SENDFILE = 0;
@@ -141,6 +142,17 @@ export const IO_UP_RESERVE = 50;
 export const IO_UP_UNMAP = 51;
 export const IO_UP_HOLD = 52;
 export const IO_UP_SEND = 53;
+export const IO_UP_FILL = 54;
+export const IO_UP_DRAIN = 55;
+export const IO_UP_AIO = 60;
+
+/** What happens to requests of io_submit: enum io_aio. */
+export const IO_AIO_SUBMIT = 0;
+export const IO_AIO_COLLECT = 1;
+export const IO_AIO_CANCEL = 2;
+export const IO_AIO_DESTROY = 3;
+/** Behind the number of events collected: there are other requests. */
+export const IO_AIO_MORE = 2 ** 32;
 
 /** Flags of a `struct io_vma`. */
 export const IO_VMA_SHARED = 1;

@@ -1,5 +1,6 @@
 import * as protocol from '../protocol.ts';
 import type { Slot } from '../slot.ts';
+import { aio } from './aio.ts';
 import { bytes } from './bytes.ts';
 import { type Call, type Readers, refused } from './call.ts';
 import { control } from './control.ts';
@@ -14,7 +15,19 @@ import { tree } from './tree.ts';
 
 export type { Call } from './call.ts';
 
-const readers: Readers = { ...paths, ...bytes, ...control, ...poll, ...epoll, ...generic, ...openFiles, ...time, ...tree, ...sockets };
+const readers: Readers = {
+  ...paths,
+  ...bytes,
+  ...control,
+  ...poll,
+  ...epoll,
+  ...generic,
+  ...openFiles,
+  ...time,
+  ...tree,
+  ...sockets,
+  ...aio,
+};
 
 /** Reads the request of a slot. */
 export function readRequest(slot: Slot): Call {
