@@ -204,6 +204,10 @@ function setUp(machine: Machine, options: KeembayOptions): KeembayParts {
     freeNotice,
     fifoAddresses: { cpu: CPU_FIFO, vpu: VPU_FIFO },
     highWater: () => ({ cpu: cpuFifo.highWater, vpu: vpuFifo.highWater }),
+    clearHardware: () => {
+      cpuFifo.forgetHistory();
+      vpuFifo.forgetHistory();
+    },
     vpuState: () => vpuParts.vpu.status,
     ...(options.closeOnRelease === undefined ? {} : { closeOnRelease: options.closeOnRelease }),
   });
@@ -252,13 +256,16 @@ export function keembay(options: KeembayOptions = {}): KeembayBoard {
     setUp(machine) {
       const made = setUp(machine, options);
       parts = made;
-      // Schemes that export packets hold files, which nobody may at the end.
-      const { pool } = made.ipc;
-      if (pool.remove !== undefined || pool.end !== undefined)
-        machine.beforeShutdown(() => {
-          machine.system.scheduler.spawn('rmmod keembay-ipc', undefined, made.remove());
-          machine.system.scheduler.runReady();
-        });
+      const { ipc, payloads } = made;
+      // What is exported or imported holds files, which nobody may at the end: schemes that export packets, and released payload that
+      // waits for a search, of which there will be none.
+      const exportsPackets = ipc.pool.remove !== undefined || ipc.pool.end !== undefined;
+      machine.beforeShutdown(() => {
+        const { scheduler } = machine.system;
+        scheduler.spawn('the last look at packets of keembay-ipc', undefined, payloads.sweep());
+        if (exportsPackets) scheduler.spawn('rmmod keembay-ipc', undefined, made.remove());
+        scheduler.runReady();
+      });
       machine.onShutdown(() => machine.system.scheduler.spawn('rmmod keembay-ipc', undefined, made.remove()));
     },
   };
