@@ -1,4 +1,14 @@
-import { launcher, nodesProgram, oneCore, type Placement, program, type Settings, TWO_CORES_MISSING, twoCores } from './placement.ts';
+import {
+  launcher,
+  nodesProgram,
+  oneCore,
+  type Placement,
+  pinned,
+  program,
+  type Settings,
+  TWO_CORES_MISSING,
+  twoCores,
+} from './placement.ts';
 import { withPrograms } from './program.ts';
 import { compare, type Row, time } from './row.ts';
 
@@ -21,6 +31,7 @@ export async function* nativeRows(settings: Settings): AsyncGenerator<Row> {
   yield* placedRows(settings, oneCore(settings), 1);
   yield await readRow(settings, two ?? oneCore(settings));
   yield await mappedRow(settings, two ?? oneCore(settings));
+  yield await messageRow(settings, two ?? oneCore(settings));
 }
 
 async function* placedRows(settings: Settings, placement: Placement, socketTarget: number): AsyncGenerator<Row> {
@@ -90,6 +101,24 @@ function mappedRow(settings: Settings, { client }: Placement): Promise<Row> {
       measured: await compare(
         () => mapped.round({ name: 'buffer', samples: 20 }),
         () => mapped.round({ name: 'anonymous', samples: 20 }),
+      ),
+    }),
+  );
+}
+
+/** A message to a remote processor, which its firmware sends back: five events of the machine between two calls. */
+function messageRow(settings: Settings, { server, client }: Placement): Promise<Row> {
+  return withPrograms(
+    {
+      rpmsg: [...pinned(settings, server), ...launcher(settings, 'remoteproc'), program(settings, 'rpmsg'), client],
+      socket: [program(settings, 'socket'), client, server],
+    },
+    async ({ rpmsg, socket }): Promise<Row> => ({
+      name: 'native: rpmsg message to an echo and back',
+      baseline: SOCKET,
+      measured: await compare(
+        () => rpmsg.round({ name: 'echo', samples: 200 }),
+        () => socket.round({ name: 'ask', samples: 1000 }),
       ),
     }),
   );

@@ -150,7 +150,7 @@ enum io_op {
 	IO_RESOLVE,     /* args: whether the last name is followed; data: absolute path; answer: where it leads, in data; its length */
 	IO_READLINK,    /* data: absolute path; answer: the target, in data; its length */
 	IO_NAME,        /* args: enum io_name, mode or flags; data: absolute path, other path or target, working folder, each with a NUL */
-	IO_MOUNT,       /* args: flags; data: absolute path, source, type, each with a NUL */
+	IO_MOUNT,       /* args: flags; data: absolute path, source, type, options, each with a NUL */
 	IO_UMOUNT,      /* args: flags; data: absolute path */
 	IO_CHDIR,       /* data: absolute path; answer: the same without links, in data, after a folder for it in `cwd` was made; its length */
 	IO_SOCKET = 80, /* args: 0, domain, type, protocol */
@@ -158,11 +158,24 @@ enum io_op {
 	IO_MESSAGE,     /* args: enum io_message, then those of the call behind the descriptor */
 	IO_OPEN_MERGED, /* args: flags; data: path of a file in /proc that tells of the host and the machine */
 	IO_STORE = 90,  /* args: offset in the page, enum io_store; data: the bytes; answer: whether the device took them */
+	IO_AIO = 100,   /* args: enum io_aio, context, then its own */
 };
 
 enum io_store { IO_STORE_PLAIN, IO_STORE_MOVDIR64B, IO_STORE_ENQCMD };
 enum io_socket_call { IO_BIND, IO_CONNECT, IO_GETSOCKNAME, IO_GETPEERNAME, IO_LISTEN, IO_SETSOCKOPT, IO_GETSOCKOPT };
 enum io_message { IO_SENDTO, IO_RECVFROM, IO_SENDMSG, IO_RECVMSG };
+
+/*
+ * Of requests of io_submit on emulated files. A context is the program's own; its
+ * emulated requests are in one of the server's with the same number.
+ */
+enum io_aio {
+	IO_AIO_SUBMIT,  /* args: events that the ring has room for, number; data: io_aio_request[]; answer: how many have begun */
+	/* args: address of struct io_event[], number; answer: how many, and IO_AIO_MORE when there are others, under way or ended */
+	IO_AIO_COLLECT,
+	IO_AIO_CANCEL,  /* args: address of the struct iocb */
+	IO_AIO_DESTROY,
+};
 
 enum io_name { IO_MKDIR, IO_RMDIR, IO_UNLINK, IO_RENAME, IO_LINK_TO, IO_SYMLINK };
 
@@ -170,6 +183,17 @@ enum io_splice { IO_SENDFILE, IO_SPLICE_PIPE, IO_TEE, IO_VMSPLICE, IO_COPY_RANGE
 enum io_advise { IO_FADVISE, IO_READAHEAD, IO_SYNC_RANGE, IO_SYNCFS };
 enum io_setattr { IO_CHMOD, IO_CHOWN, IO_UTIMES, IO_TRUNCATE };
 enum io_xattr { IO_GETXATTR, IO_SETXATTR, IO_LISTXATTR, IO_REMOVEXATTR };
+
+#define IO_AIO_MORE (1ll << 32)
+
+struct io_aio_request {
+	uint64_t address;
+	uint32_t handle;
+	/* `aio_key` could not be written. */
+	uint32_t key_fault;
+	/* struct iocb */
+	uint8_t iocb[64];
+};
 
 /* One end of a call between two files. For one that is not ours: its open flags and st_mode; -1 in `fd` when it is not open. */
 struct io_end {
@@ -199,6 +223,9 @@ enum io_up {
 	IO_UP_UNMAP,    /* args: address, length */
 	IO_UP_HOLD,     /* args: descriptor, inode: keeps the inode by a page that is mapped; result: its address */
 	IO_UP_SEND,     /* args: descriptor; result: its handle, or 0 if it is not ours and has been sent on the socket; -EBADF if it is closed */
+	IO_UP_FILL,     /* args: address, length: receive a memory file, write so many bytes to its beginning; result: how many could be */
+	IO_UP_DRAIN,    /* args: address, length: receive a memory file, read so many bytes from its beginning; result: how many could be */
+	IO_UP_AIO = 60, /* args: context: receive the eventfd that is readable while an emulated request of it has ended */
 };
 
 /* What the library must know of a mapping that it makes. */

@@ -3,10 +3,55 @@ export * from './abi/index.ts';
 export * from './abi/uapi/index.ts';
 export * from './boards/index.ts';
 export * from './dma-buf/index.ts';
+export { addFunctionFs, type DmabufVariantName, FFS_DEFECTS, setDmabufVariant } from './drivers/functionfs/index.ts';
+export {
+  addPlatformRproc,
+  entryOf,
+  MemEntry,
+  type PlatformRprocDescription,
+  POLICIES,
+  type PolicyName,
+  type Provider,
+  type RegionProfile,
+  Rproc,
+  type RprocOps,
+  type RprocParent,
+} from './drivers/remoteproc/index.ts';
+export { addRpmsg, type ChannelInfo, type RpmsgDevice, type RpmsgDriver, registerRpmsgDriver } from './drivers/rpmsg/index.ts';
 export { addVcSmCma, VCSM_DEFECTS, type VcSmCma, type VcSmCmaDescription } from './drivers/vc-sm-cma/index.ts';
 export { addVgem } from './drivers/vgem/index.ts';
 export * from './drm/index.ts';
+export {
+  addSampleHost,
+  copyToUsb,
+  type Gadget,
+  makeGadget,
+  type SampleHost,
+  type Stream,
+  type StreamOptions,
+  shareWithUsb,
+} from './experiments/iio-to-usb/index.ts';
 export { echo, type FirmwareScript, idle, type TakenPacket, VpuFirmware } from './hardware/keembay/index.ts';
+export {
+  addEchoService,
+  buildFirmware,
+  crashFirmware,
+  echoFirmware,
+  type FirmwareCpu,
+  type FirmwareFile,
+  type FirmwareLayout,
+  type FirmwareProgram,
+  iommuLayout,
+  type RemoteCallback,
+  RemoteProcessor,
+  RpmsgRemote,
+  type RpmsgRemoteDescription,
+  serveRpmsg,
+  sramLayout,
+  type TableEntry,
+  writeElf,
+  writeResourceTable,
+} from './hardware/remote-processor/index.ts';
 export * from './irq/index.ts';
 export {
   type Attribute,
@@ -99,6 +144,8 @@ export {
   PhysicalMemory,
   type RegionDescription,
 } from './memory/index.ts';
+export * from './ports/rpmsg/index.ts';
+export * from './usb/index.ts';
 export {
   Directory,
   directoryOperations,
@@ -109,3 +156,4 @@ export {
   TreeInode,
 } from './vfs/index.ts';
 export * from './vfs/pseudo/index.ts';
+export * from './virtio/index.ts';

@@ -21,6 +21,7 @@ const LAYERS = [
   'ims',
   'dma-buf',
   'drm',
+  'virtio',
   'usb',
   'ports',
   ['drivers', 'hardware'],

@@ -103,6 +103,13 @@ uint32_t set_of(int epfd);
 /* Has an epoll descriptor watch, by a descriptor that is ours from now on, the emulated files of a set. */
 long watch_set(int epfd, uint32_t set, int fd);
 
+/* ---- aio-contexts.c --------------------------------------------------------------------- */
+
+/* Receives what wakes whoever waits for a context's events: 0, or a negative errno. */
+int64_t take_aio_waker(uint64_t id);
+/* The connection is another one: the server knows no requests of ours. */
+void drop_aio(void);
+
 /* ---- upcalls.c -------------------------------------------------------------------------- */
 
 /* Does what the server asks in a slot. */

@@ -77,6 +77,7 @@ static void drop_connection(void)
 	end_own(&server.socket);
 	end_own(&server.bell);
 	drop_wakers();
+	drop_aio();
 	server.socket = server.bell = -1;
 	if (connected_in != (int32_t)raw(SYS_getpid)) {
 		raw(SYS_munmap, server.header, IO_REGION_SIZE);

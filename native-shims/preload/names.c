@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Puts a string of the program with its NUL behind what the request has. */
@@ -191,15 +193,46 @@ EXPORT int symlink(const char *target, const char *path)
 	return emulated_at(AT_FDCWD, path, false, at) ? symlink_ours(target, at) : NEXT(symlink)(target, path);
 }
 
+/* File systems of the machine's devices, which the host does not have: the machine mounts them even in a folder of the host. */
+static bool is_machines_type(const char *type)
+{
+	return type && is_string(type, PATH_MAX) && !strcmp(type, "functionfs");
+}
+
+/* Where a folder of the host is, without links. */
+static bool host_folder(const char *path, char *at)
+{
+	struct stat st;
+
+	if (!NEXT(realpath)(path, at) || NEXT(stat)(at, &st))
+		return false;
+	errno = ENOTDIR;
+	return S_ISDIR(st.st_mode);
+}
+
 EXPORT int mount(const char *source, const char *path, const char *type, unsigned long flags, const void *data)
 {
 	char at[PATH_MAX];
+	struct call call;
+	long result = -ENAMETOOLONG;
 
-	if (!emulated_path(AT_FDCWD, path, at))
-		return NEXT(mount)(source, path, type, flags, data);
-	if (!type || !is_string(type, PATH_MAX) || (source && !is_string(source, PATH_MAX)))
+	if (!emulated_path(AT_FDCWD, path, at)) {
+		if (!is_machines_type(type))
+			return NEXT(mount)(source, path, type, flags, data);
+		if (!host_folder(path, at))
+			return -1;
+	}
+	if (!type || !is_string(type, PATH_MAX) || (source && !is_string(source, PATH_MAX)) || (data && !is_string(data, PATH_MAX)))
 		return (int)finish(type ? -EFAULT : -EINVAL);
-	return strings_call(IO_MOUNT, (int64_t)flags, 0, at, source ? source : "none", type);
+	if (!begin_call(&call, IO_MOUNT, -1, 0))
+		return -1;
+	call.slot->args[0] = (int64_t)flags;
+	call.slot->length = 0;
+	if (add_string(&call, at) && add_string(&call, source ? source : "none") && add_string(&call, type) &&
+	    add_string(&call, data ? data : ""))
+		result = make_call(&call);
+	end_call(&call);
+	return (int)finish(result);
 }
 
 EXPORT int umount2(const char *path, int flags)

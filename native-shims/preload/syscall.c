@@ -1,4 +1,5 @@
 /* syscall(2): what we interpose under a name of its own is interposed under its number, too. */
+#include "aio.h"
 #include "mapping.h"
 #include "preload.h"
 #include <dirent.h>
@@ -205,6 +206,21 @@ static bool interposed(long number, const long *a, long *result)
 		return true;
 	case SYS_recvmsg:
 		*result = recvmsg(INT(0), AT(1), INT(2));
+		return true;
+	case SYS_io_submit:
+		*result = finish(aio_submit((uint64_t)a[0], a[1], AT(2)));
+		return true;
+	case SYS_io_getevents:
+		*result = finish(aio_getevents((uint64_t)a[0], a[1], a[2], AT(3), AT(4), NULL));
+		return true;
+	case SYS_io_pgetevents:
+		*result = finish(aio_getevents((uint64_t)a[0], a[1], a[2], AT(3), AT(4), a[5] ? AT(5) : &no_sigset));
+		return true;
+	case SYS_io_cancel:
+		*result = finish(aio_cancel((uint64_t)a[0], AT(1), AT(2)));
+		return true;
+	case SYS_io_destroy:
+		*result = finish(aio_destroy((uint64_t)a[0]));
 		return true;
 	case SYS_pidfd_getfd:
 		*result = pidfd_getfd(INT(0), INT(1), (unsigned int)a[2]);

@@ -63,6 +63,26 @@ static int64_t up_watch(const struct io_slot *slot)
 	return n < 0 ? n : watch_set((int)slot->args[0], (uint32_t)slot->args[1], fd);
 }
 
+/* Many bytes at once, through a memory file: the kernel stops where the program's memory does. */
+static int64_t up_through_file(const struct io_slot *slot, long call)
+{
+	int64_t done = 0, length = slot->args[1];
+	int fd;
+	long n = receive(server.socket, &fd, 1, MSG_CMSG_CLOEXEC);
+
+	STEP();
+	if (n < 0)
+		return n;
+	while (done < length) {
+		n = raw(call, fd, slot->args[0] + done, length - done, done);
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	raw(SYS_close, fd);
+	return done;
+}
+
 void do_upcall(struct io_slot *slot, int index)
 {
 	uint64_t wanted = (uint64_t)slot->args[1];
@@ -105,8 +125,17 @@ void do_upcall(struct io_slot *slot, int index)
 	case IO_UP_HOLD:
 		slot->result = hold_inode((int)slot->args[0], (uint64_t)slot->args[1]);
 		break;
+	case IO_UP_AIO:
+		slot->result = take_aio_waker((uint64_t)slot->args[0]);
+		break;
 	case IO_UP_SEND:
 		slot->result = up_send((int)slot->args[0], index);
+		break;
+	case IO_UP_FILL:
+		slot->result = up_through_file(slot, SYS_pwrite64);
+		break;
+	case IO_UP_DRAIN:
+		slot->result = up_through_file(slot, SYS_pread64);
 		break;
 	default:
 		slot->result = -ENOSYS;

@@ -1,7 +1,7 @@
 /**
  * Error numbers of Linux (asm-generic/errno-base.h, asm-generic/errno.h; the same on x86-64 and arm64), with the text that
  * strerror(3) gives. ERESTARTSYS and ERESTARTNOHAND (linux/errno.h) are in-kernel: the dispatcher turns them into a restart or
- * EINTR.
+ * EINTR. So is ENOTSUPP, which some drivers say to each other.
  */
 const table = {
   EPERM: [1, 'Operation not permitted'],
@@ -137,6 +137,7 @@ const table = {
   EHWPOISON: [133, 'Memory page has hardware error'],
   ERESTARTSYS: [512, 'Interrupted, to be restarted'],
   ERESTARTNOHAND: [514, 'Interrupted, to be restarted if no handler runs'],
+  ENOTSUPP: [524, 'Operation is not supported'],
 } as const;
 
 export type ErrnoName = keyof typeof table;

@@ -2,9 +2,10 @@ import { addSystemHeap } from '../dma-buf/index.ts';
 import { Idxd, type IdxdDevice, type QueueSetup } from '../drivers/idxd/index.ts';
 import { addImslab, type Imslab } from '../drivers/imslab/index.ts';
 import type { Ims, ImsSettings } from '../ims/index.ts';
-import { irqs, MessageRouter, showIrqDebugfs } from '../irq/index.ts';
+import { irqs, MessageRouter, remappingTableText, showIrqDebugfs } from '../irq/index.ts';
 import type { Kernel, System } from '../kernel/index.ts';
 import type { Board } from '../machine/index.ts';
+import { debugfs } from '../vfs/index.ts';
 import { type Accelerator, addAccelerator } from './dsa-accelerator.ts';
 
 export interface DsaOptions {
@@ -56,6 +57,8 @@ export const dsa = (options: DsaOptions = {}): Board => ({
     const all = irqs(system);
     const router = new MessageRouter(all, { remapping: options.remapping ?? true });
     showIrqDebugfs(all);
+    const iommu = debugfs(system).createDirectory('iommu').createDirectory('intel');
+    iommu.createText('ir_translation_struct', 0o444, () => remappingTableText(router.remapping));
     const lab = { system, irqs: all, router, requester: IMSLAB, deviceId: IMSLAB_DEVICE_ID, settings: options.imslab ?? {} };
     const imslab = system.scheduler.complete('the probe of imslab', addImslab(lab));
     const bus = system.deviceModel.register({ name: ACCELERATOR.bus });

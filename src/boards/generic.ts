@@ -1,4 +1,5 @@
 import { addSwSync, addSystemHeap, addUdmabuf } from '../dma-buf/index.ts';
+import { addFunctionFs } from '../drivers/functionfs/index.ts';
 import { addVgem } from '../drivers/vgem/index.ts';
 import type { Board } from '../machine/index.ts';
 import { addUsbGadgets } from '../usb/index.ts';
@@ -8,7 +9,7 @@ import { addUsbControllers } from './usb-controllers.ts';
 export function generic(): Board {
   return {
     name: 'generic',
-    description: 'a PC with a system DMA heap, udmabuf, sw_sync, vgem, a card without hardware, and two USB device controllers',
+    description: 'a PC with a system DMA heap, udmabuf, sw_sync, vgem, a card without hardware, two USB device controllers, and FunctionFS',
     setUp(machine) {
       addSystemHeap(machine.system, machine.ram);
       addUdmabuf(machine.system);
@@ -16,6 +17,7 @@ export function generic(): Board {
       addVgem(machine.system, machine.ram);
       addUsbControllers(machine);
       addUsbGadgets(machine.system);
+      addFunctionFs(machine.system);
     },
   };
 }

@@ -2,6 +2,7 @@ import { Errno } from '../abi/index.ts';
 import { addCmaHeap, addSystemHeap } from '../dma-buf/index.ts';
 import {
   addKeembayIpcNode,
+  addObservationFile,
   FreeNotice,
   type FreeNotify,
   KEEMBAY_IPC_DEFECTS,
@@ -206,11 +207,13 @@ function setUp(machine: Machine, options: KeembayOptions): KeembayParts {
     vpuState: () => vpuParts.vpu.status,
     ...(options.closeOnRelease === undefined ? {} : { closeOnRelease: options.closeOnRelease }),
   });
+  const removeObservations = addObservationFile({ ipc, overflows: vpuFifo.overflows });
   let isRemoved = false;
   function* remove(): Kernel<void> {
     if (isRemoved) return;
     isRemoved = true;
     removeNode();
+    removeObservations();
     xlink.removeNode();
     yield* ipc.remove();
     firmware.crash();

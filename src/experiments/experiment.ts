@@ -1,9 +1,12 @@
+import type { BootProgramMachine } from './program-calls.ts';
+
 /** One script over several variants of a design, with the same seed. */
 export interface Experiment {
   readonly name: string;
   /** One line for people. */
   readonly description: string;
-  run(seed: number): Comparison;
+  /** @param boot for what has programs */
+  run(seed: number, boot: BootProgramMachine): Comparison;
 }
 
 /** What came of it: a column for each variant, a row for each question. */

@@ -2,40 +2,16 @@
  * Interrupts for the clients of a device, each with vectors of its own: the three designs of 2020 to 2022 over one core (5 and 11 of
  * docs/reference/ims-dsa.md).
  */
-import { Errno, isErrno } from '../abi/index.ts';
-import {
-  DOMAIN_BUS_PCI_DEVICE_IMS,
-  freeIrq,
-  IRQ_HANDLED,
-  IRQ_NONE,
-  type IrqDesc,
-  type Irqs,
-  type MessageRouter,
-  MSI_DEFAULT_DOMAIN,
-  MSI_SECONDARY_DOMAIN,
-  MsiDevice,
-  type MsiMap,
-  type MsiTemplate,
-  requestIrq,
-  type Vector,
-} from '../irq/index.ts';
-import { type Kernel, type System, wait } from '../kernel/index.ts';
-import { ArrayStorage } from './array-storage.ts';
-import { ContextStorage } from './context-storage.ts';
+import { Errno } from '../abi/index.ts';
+import { freeIrq, IRQ_HANDLED, IRQ_NONE, type IrqDesc, type Irqs, requestIrq, type Vector } from '../irq/index.ts';
+import { type Kernel, wait } from '../kernel/index.ts';
 import { type ImsClient, ImsGroup, ImsVector } from './group.ts';
+import { ImsDevice, type ImsDeviceDescription } from './ims-device.ts';
 import { DEFAULT_IMS_SETTINGS, IMS_MAX_NVEC, type ImsSettings } from './settings.ts';
 import type { ImsStorage } from './storage.ts';
 
-export interface ImsDescription {
-  readonly system: System;
+export interface ImsDescription extends ImsDeviceDescription {
   readonly irqs: Irqs;
-  readonly router: MessageRouter;
-  /** As domains and chips are named behind it. */
-  readonly name: string;
-  /** Bus, device and function. */
-  readonly requester: number;
-  /** Different for each device of the machine, below 2^21. */
-  readonly deviceId: number;
   /** Where its store is in the device's registers, in bytes. */
   readonly offset?: number;
   /** What requests of interrupts are named before their place. */
@@ -46,8 +22,6 @@ export interface ImsDescription {
 /** Group 0: what the device's driver allocates at probe. */
 export const STATIC_GROUP = 0;
 
-const INDEX_BITS = { static: 11, context: 16 } as const;
-
 /** Invariant: a group is in `groups` exactly while its vectors are allocated, and `next` is above every id that was ever given. */
 export class Ims {
   readonly name: string;
@@ -57,16 +31,14 @@ export class Ims {
   readonly counts = { delivered: 0, invalidHandles: 0 };
   readonly #description: ImsDescription;
   readonly #handles = new Map<number, ImsVector>();
-  #device: MsiDevice;
-  #storage: ImsStorage;
+  #device: ImsDevice;
   #next = 1;
 
   constructor(description: ImsDescription) {
     this.#description = description;
     this.name = description.name;
     this.settings = { ...DEFAULT_IMS_SETTINGS, ...description.settings };
-    this.#storage = this.#makeStorage();
-    this.#device = this.#makeDevice();
+    this.#device = new ImsDevice(description, this.settings);
   }
 
   get offset(): number {
@@ -74,7 +46,7 @@ export class Ims {
   }
 
   get storage(): ImsStorage {
-    return this.#storage;
+    return this.#device.storage;
   }
 
   /** Whether the machine has a unit that remaps. */
@@ -84,7 +56,7 @@ export class Ims {
 
   /** Whether messages of this device go through it. */
   get isRemapped(): boolean {
-    return this.canRemap && this.settings.remapping !== 'off';
+    return this.#device.isRemapped;
   }
 
   /** The id of the group that is allocated next. */
@@ -107,7 +79,7 @@ export class Ims {
   /** The device goes: all groups are freed. */
   *remove(): Kernel<void> {
     for (const group of [...this.groups.values()]) yield* this.#free(group);
-    this.#device.removeDomain(this.#domainId);
+    this.#device.remove();
   }
 
   /**
@@ -119,8 +91,7 @@ export class Ims {
     if ([...this.groups.keys()].some((id) => id !== STATIC_GROUP)) throw new Errno('EBUSY', 'groups exist');
     yield* this.remove();
     Object.assign(this.settings, change);
-    this.#storage = this.#makeStorage();
-    this.#device = this.#makeDevice();
+    this.#device = new ImsDevice(this.#description, this.settings);
     yield* this.probe();
   }
 
@@ -150,8 +121,8 @@ export class Ims {
 
   /** Holds a vector's events back at the device, or lets them through. */
   *setMask(vector: ImsVector, isMasked: boolean): Kernel<void> {
-    this.#storage.setMask(vector.slot, isMasked);
-    this.#storage.sync?.(vector.slot);
+    this.storage.setMask(vector.slot, isMasked);
+    this.storage.sync?.(vector.slot);
     yield* this.#settle();
   }
 
@@ -171,7 +142,7 @@ export class Ims {
   /** The vector that a descriptor names. @returns undefined, and counts it, when it is not that client's */
   vectorFor(handle: number, pasid: number | undefined): ImsVector | undefined {
     const vector = this.#handles.get(handle);
-    if (vector !== undefined && this.#storage.entry(vector.slot).pasid === pasid) return vector;
+    if (vector !== undefined && this.storage.entry(vector.slot).pasid === pasid) return vector;
     this.counts.invalidHandles++;
     return undefined;
   }
@@ -193,24 +164,20 @@ export class Ims {
    * @param isRaw whatever its mask and its PASID are
    */
   trigger(vector: ImsVector, count: number, { pasid, isRaw }: { readonly pasid: number | undefined; readonly isRaw: boolean }): void {
-    const { message, pasid: owner } = this.#storage.entry(vector.slot);
+    const { message, pasid: owner } = this.storage.entry(vector.slot);
     if (!isRaw && owner !== pasid) {
       this.counts.invalidHandles += count;
       return;
     }
     for (let i = 0; i < count; i++) {
-      if (isRaw) this.#route(this.#description.router).write(this.#description.requester, message);
+      if (isRaw) this.#device.send(message);
       else this.fire(vector);
     }
   }
 
   /** The device fires an entry. */
   fire(vector: ImsVector): void {
-    this.#storage.fire(vector.slot);
-  }
-
-  get #domainId(): number {
-    return this.settings.mode === 'static' ? MSI_DEFAULT_DOMAIN : MSI_SECONDARY_DOMAIN;
+    this.storage.fire(vector.slot);
   }
 
   #assertRemapping(): void {
@@ -234,7 +201,7 @@ export class Ims {
 
   #addVector(group: ImsGroup, index: number): void {
     const { irqs, actionName } = this.#description;
-    const { irq, index: slot } = this.#allocateEntry(group.client.pasid);
+    const { irq, index: slot } = this.#device.allocate(group.client.pasid);
     const vector = new ImsVector(group, index, { slot, irq });
     try {
       requestIrq(irqs, irq, {
@@ -243,20 +210,10 @@ export class Ims {
         handler: () => this.#handle(vector),
       });
     } catch (error) {
-      this.#device.free(this.#domainId, slot);
+      this.#device.free(slot);
       throw error;
     }
     group.vectors.push(vector);
-  }
-
-  #allocateEntry(pasid: number | undefined): MsiMap {
-    try {
-      return this.#device.allocate(this.#domainId, { cookie: pasid });
-    } catch (error) {
-      // The number of entries is the device's, and that they are taken is no reason to try again.
-      if (isErrno(error, 'EBUSY')) throw new Errno('ENOSPC', error.message);
-      throw error;
-    }
   }
 
   #handle(vector: ImsVector): number {
@@ -276,7 +233,7 @@ export class Ims {
       yield* this.#description.router.vectors.quiesce(vector.irq);
       yield* freeIrq(this.#description.irqs, vector.irq, vector);
       yield* this.#settle();
-      this.#device.free(this.#domainId, vector.slot);
+      this.#device.free(vector.slot);
       vector.eventfd?.put();
       vector.eventfd = undefined;
     }
@@ -290,54 +247,7 @@ export class Ims {
 
   /** Waits until the device has read what was written. */
   *#settle(): Kernel<void> {
-    const { settled } = this.#storage;
-    if (this.#storage.underWay > 0) yield* wait(settled, () => this.#storage.underWay === 0, { mode: 'uninterruptible' });
-  }
-
-  #makeStorage(): ImsStorage {
-    const { system, router, requester } = this.#description;
-    const { settings } = this;
-    const common = { system, router: this.#route(router), requester, latches: settings.pending, hazards: settings.hazards };
-    return settings.storage === 'array'
-      ? new ArrayStorage({ ...common, entries: settings.slots })
-      : new ContextStorage({ ...common, sync_ns: () => settings.sync_us * 1000, failures: () => settings.syncFailRate });
-  }
-
-  /** A device that is not behind the unit writes past it. */
-  #route(router: MessageRouter): MessageRouter {
-    return this.isRemapped || router.remapping === undefined ? router : router.withoutRemapping;
-  }
-
-  #makeDevice(): MsiDevice {
-    const { router, name, requester } = this.#description;
-    const { mode, storage, slots } = this.settings;
-    const device = new MsiDevice(this.#route(router), { name, requester });
-    const size = mode === 'static' ? this.settings.staticVectors : storage === 'array' ? slots : undefined;
-    device.createDomain(this.#domainId, this.#template(), size);
-    return device;
-  }
-
-  #template(): MsiTemplate {
-    const { mode } = this.settings;
-    const storage = () => this.#storage;
-    const { deviceId } = this.#description;
-    const isContext = this.settings.storage === 'context';
-    const bits = mode === 'static' ? INDEX_BITS.static : INDEX_BITS.context;
-    return {
-      name: 'IMS',
-      busToken: DOMAIN_BUS_PCI_DEVICE_IMS,
-      prepare: ({ index, instanceCookie }) => {
-        storage().open(index, instanceCookie as number | undefined);
-        // A platform device's driver writes messages and has no masks.
-        if (mode === 'static') storage().setMask(index, false);
-      },
-      release: ({ index }) => storage().close(index),
-      write: ({ index }, message) => storage().write(index, message),
-      ...(mode === 'static'
-        ? {}
-        : { mask: ({ index }) => storage().setMask(index, true), unmask: ({ index }) => storage().setMask(index, false) }),
-      ...(isContext ? { busSyncUnlock: ({ index }) => storage().sync?.(index) } : {}),
-      ...(isContext || mode === 'static' ? { hwirq: ({ index }) => deviceId * 2 ** bits + index } : {}),
-    };
+    const { settled } = this.storage;
+    if (this.storage.underWay > 0) yield* wait(settled, () => this.storage.underWay === 0, { mode: 'uninterruptible' });
   }
 }

@@ -132,13 +132,14 @@ export class AioContext {
   /** Memory that can be reached while no call is made. */
   readonly #memory: UserMemory | undefined;
   readonly #events: Ended[] = [];
-  readonly #lock = new Mutex('the events of io_getevents');
+  readonly #lock: Mutex;
   #room: number;
 
   constructor(system: System, id: number, size: number, memory: UserMemory | undefined) {
     this.id = id;
     this.size = size;
     this.#memory = memory;
+    this.#lock = new Mutex('the events of io_getevents', system.lockdep.lockClass('aio ring'));
     this.#room = roomOf(size, system.cpus);
   }
 
@@ -224,6 +225,10 @@ export class AioContext {
 /** The contexts of a program: `struct kioctx_table`. */
 export class AioContexts {
   readonly #byId = new Map<number, AioContext>();
+
+  get size(): number {
+    return this.#byId.size;
+  }
 
   add(context: AioContext): void {
     this.#byId.set(context.id, context);

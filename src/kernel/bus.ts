@@ -116,8 +116,18 @@ export class Bus {
     if (this.#autoprobe) this.#start(`probe of ${device.name}`, this.#attach(device, this.#all()));
   }
 
-  /** device_driver_attach. @throws Errno EBUSY when it has a driver, what probe says */
-  *bind(device: Device, driver: DeviceDriver): Kernel<void> {
+  /** The same for who may wait: until the driver has taken the device, or none will. */
+  *probeAndWait(device: Device): Kernel<void> {
+    if (this.#autoprobe) yield* this.#attach(device, this.#all());
+  }
+
+  /**
+   * device_driver_attach.
+   *
+   * @param isQuiet whether nobody is told: dev_set_uevent_suppress
+   * @throws Errno EBUSY when it has a driver, what probe says
+   */
+  *bind(device: Device, driver: DeviceDriver, isQuiet = false): Kernel<void> {
     if (device.driver !== undefined) throw new Errno('EBUSY', `${device.name} has the driver ${device.driver.name}`);
     const { directory } = this.#drivers.get(driver.name) as Registered;
     device.driver = driver;
@@ -131,17 +141,17 @@ export class Bus {
       this.#detach(device, directory);
       throw error;
     }
-    this.#model.uevents.publish('bind', device);
+    if (!isQuiet) this.#model.uevents.publish('bind', device);
   }
 
-  /** device_release_driver. */
-  *unbind(device: Device): Kernel<void> {
+  /** device_release_driver. @param isQuiet whether nobody is told */
+  *unbind(device: Device, isQuiet = false): Kernel<void> {
     const { driver } = device;
     if (driver === undefined) return;
     for (const group of driver.deviceGroups ?? []) device.directory.removeGroup(group);
     yield* finish(driver.remove?.(device) as MaybeKernel<void>);
     this.#detach(device, (this.#drivers.get(driver.name) as Registered).directory);
-    this.#model.uevents.publish('unbind', device);
+    if (!isQuiet) this.#model.uevents.publish('unbind', device);
   }
 
   #detach(device: Device, directory: SysfsDirectory): void {

@@ -9,6 +9,8 @@ export type CopyService = 'copy_from_user' | 'copy_to_user';
  * fault plan may let it fail.
  */
 export class CopyWatch {
+  /** Bytes that reads and writes have copied between the kernel and programs. */
+  bytes = 0;
   readonly #lockdep: Lockdep;
   readonly #faults: Faults;
 

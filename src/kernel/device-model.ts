@@ -1,5 +1,6 @@
 /** drivers/base: classes, buses and devices, and the folders of sysfs that show them. */
 import { Bus, type BusDescription } from './bus.ts';
+import type { Kernel } from './colour.ts';
 import { Device, type DeviceDescription } from './device.ts';
 import { DeviceClass } from './device-class.ts';
 import type { NodeMaker } from './devices.ts';
@@ -72,12 +73,28 @@ export class DeviceModel {
   /**
    * device_register: shows the device, tells of it once it is complete, and looks for its driver.
    *
+   * @param made told of the device before its driver is looked for
    * @throws Errno EEXIST when the name is taken
    */
-  register(description: DeviceDescription): Device {
+  register(description: DeviceDescription, made?: (device: Device) => void): Device {
     const device = new Device(this, description);
+    made?.(device);
     this.uevents.publish('add', device);
     device.bus?.probe(device);
+    return device;
+  }
+
+  /**
+   * The same as {@link register} for who may wait: until a driver has taken the device, or none will. A driver that refuses it is no
+   * failure.
+   *
+   * @throws Errno EEXIST when the name is taken
+   */
+  *registerAndWait(description: DeviceDescription, made?: (device: Device) => void): Kernel<Device> {
+    const device = new Device(this, description);
+    made?.(device);
+    this.uevents.publish('add', device);
+    if (device.bus !== undefined) yield* device.bus.probeAndWait(device);
     return device;
   }
 

@@ -26,6 +26,8 @@ export interface DeviceDescription {
   readonly groups?: readonly AttributeGroup[];
   /** Variables that its events add. */
   readonly uevent?: () => readonly UeventVariable[];
+  /** What its driver is told: dev_get_platdata. */
+  readonly platformData?: unknown;
 }
 
 const DEFAULT_MODE = 0o600;
@@ -43,6 +45,9 @@ export class Device implements UeventSource {
   readonly #model: DeviceModel;
   readonly #description: DeviceDescription;
   readonly #place: SysfsDirectory;
+  /** What a bus or its driver keeps with it: dev_set_drvdata. */
+  driverData: unknown;
+  readonly platformData: unknown;
 
   /** device_add up to the event. @throws Errno EEXIST when the name is taken */
   constructor(model: DeviceModel, description: DeviceDescription) {
@@ -53,6 +58,7 @@ export class Device implements UeventSource {
     this.class = description.class;
     this.bus = description.bus;
     this.devt = description.devt;
+    this.platformData = description.platformData;
     this.#place = this.#parentDirectory();
     this.directory = this.#place.createDirectory(this.name);
     try {

@@ -9,6 +9,7 @@ export { finish, isKernel, type Kernel, type MaybeKernel } from './colour.ts';
 export type { CopyWatch } from './copy-watch.ts';
 export { Counted } from './counted.ts';
 export { type Credentials, inGroup, isCapable, ROOT } from './credentials.ts';
+export { type Coredump, devCoredump, devcoredumps } from './devcoredump.ts';
 export { Device, type DeviceDescription } from './device.ts';
 export { DeviceClass } from './device-class.ts';
 export { DeviceModel } from './device-model.ts';
@@ -36,6 +37,7 @@ export {
   waitOrAgain,
 } from './file.ts';
 export { BrokenRules, type Defect, type Finding, Findings, formatFinding } from './findings.ts';
+export { firmwareClass, requestFirmware } from './firmware.ts';
 export { Idr } from './idr.ts';
 export {
   type FileSystem,
@@ -50,7 +52,7 @@ export {
   type Stat,
   type Timespec,
 } from './inode.ts';
-export { complete, settle } from './invoke.ts';
+export { complete, RawRestart, settle } from './invoke.ts';
 export { type IoctlEntry, type IoctlHandler, ioctls, on, onRaw, type RawIoctlHandler } from './ioctl.ts';
 export type { AsyncTransfer, Kiocb } from './kiocb.ts';
 export { type Kind, Leak, Ledger, type Tracked } from './ledger.ts';

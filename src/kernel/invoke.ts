@@ -2,6 +2,16 @@ import { Errno, isErrno } from '../abi/index.ts';
 import { finish, type Kernel, type MaybeKernel } from './colour.ts';
 import type { Task } from './task.ts';
 
+/**
+ * ERESTARTSYS of a driver although no signal came, as after a timeout. Linux starts only those calls again that a signal interrupted, so the
+ * program finds the number 512 in errno.
+ */
+export class RawRestart extends Errno {
+  constructor(reason: string) {
+    super('ERESTARTSYS', reason);
+  }
+}
+
 /** A call until its end, and the work that came up meanwhile; what becomes of an interrupted one is for others to decide. */
 export function* settle<T>(task: Task, answer: MaybeKernel<T>): Kernel<T> {
   try {
@@ -27,7 +37,9 @@ export function* complete<T>(task: Task, answer: MaybeKernel<T>, begin: () => Ma
       task.signals.deliver();
       return value;
     } catch (error) {
+      const isInterrupted = task.signals.pending;
       const restart = task.signals.deliver();
+      if (error instanceof RawRestart && !isInterrupted) throw error;
       if (isErrno(error, 'ERESTARTNOHAND') || (isErrno(error, 'ERESTARTSYS') && !restart)) throw new Errno('EINTR', error.reason);
       if (!isErrno(error, 'ERESTARTSYS')) throw error;
     }

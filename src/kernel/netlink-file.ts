@@ -20,6 +20,7 @@ import { isCapable } from './credentials.ts';
 import type { File, FileOperations } from './file.ts';
 import { groupMask, type NetlinkAddress, netlink } from './netlink.ts';
 import { NetlinkSocket, type SocketCredentials } from './netlink-socket.ts';
+import { socketReadIter, socketWriteIter } from './socket-fs.ts';
 import type { System } from './system.ts';
 import type { Task } from './task.ts';
 import type { UserBuffer } from './user-memory.ts';
@@ -128,8 +129,8 @@ export function* receiveNetlink(file: File<NetlinkSocket>, to: UserBuffer, flags
 }
 
 const operations: FileOperations<NetlinkSocket> = {
-  readIter: true,
-  writeIter: true,
+  readIter: socketReadIter,
+  writeIter: socketWriteIter,
 
   release(file) {
     file.private.release();

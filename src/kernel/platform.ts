@@ -8,10 +8,13 @@ import type { System } from './system.ts';
 export interface PlatformDeviceDescription {
   /** Drivers of this name serve it. */
   readonly name: string;
-  /** Tells several of one name apart: `name.id`. Left out, there is one. */
-  readonly id?: number;
+  /** Tells several of one name apart: `name.id`, or `name.N.auto` with the lowest N that is free. Left out, there is one. */
+  readonly id?: number | 'auto';
+  /** /sys/devices/platform when left out. */
+  readonly parent?: Device;
   readonly groups?: readonly AttributeGroup[];
   readonly uevent?: DeviceDescription['uevent'];
+  readonly platformData?: unknown;
 }
 
 /** What the bus keeps of each device. */
@@ -39,16 +42,25 @@ class Platform {
     });
   }
 
-  add({ name, id, groups, uevent }: PlatformDeviceDescription): Device {
-    const device = id === undefined ? name : `${name}.${id}`;
+  add({ name, id, parent, groups, uevent, platformData }: PlatformDeviceDescription): Device {
+    const device = id === undefined ? name : `${name}.${id === 'auto' ? this.#freeId() : id}`;
     this.#devices.set(device, { name, override: undefined });
     return this.#system.deviceModel.register({
       name: device,
-      parent: this.#root,
+      parent: parent ?? this.#root,
       bus: this.bus,
       ...(groups === undefined ? {} : { groups }),
       ...(uevent === undefined ? {} : { uevent }),
+      platformData,
     });
+  }
+
+  /** platform_devid_ida gives its numbers to devices of any name. */
+  #freeId(): string {
+    const taken = new Set(this.bus.devices.map(({ name }) => /\.(\d+)\.auto$/.exec(name)?.[1]));
+    let id = 0;
+    while (taken.has(`${id}`)) id++;
+    return `${id}.auto`;
   }
 
   #of(device: Device): PlatformDevice {

@@ -2,6 +2,7 @@ import { Errno } from '../abi/index.ts';
 import { O_RDWR, S_IFSOCK, SOCKFS_MAGIC } from '../abi/uapi/index.ts';
 import { File, type FileOperations } from './file.ts';
 import { Inode } from './inode.ts';
+import type { AsyncTransfer } from './kiocb.ts';
 import { MemoryFileSystem } from './memory-file-system.ts';
 import { SocketsInFlight } from './sockets-in-flight.ts';
 import type { System } from './system.ts';
@@ -25,3 +26,14 @@ export class SocketFs extends MemoryFileSystem {
     return new File(this.system, { ops, inode, flags: O_RDWR | flags, private: priv, path: () => `socket:[${inode.ino}]` });
   }
 }
+
+/** sock_read_iter and sock_write_iter: a socket has no positions. @throws Errno ESPIPE */
+export const socketReadIter: AsyncTransfer = (file, to, { position }, task) => {
+  if (position !== 0) throw new Errno('ESPIPE', 'a socket has no positions');
+  return file.ops.read?.(file, to, { position }, task) ?? 0;
+};
+
+export const socketWriteIter: AsyncTransfer = (file, from, { position }, task) => {
+  if (position !== 0) throw new Errno('ESPIPE', 'a socket has no positions');
+  return file.ops.write?.(file, from, { position }, task) ?? 0;
+};

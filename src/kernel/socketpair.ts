@@ -13,6 +13,7 @@ import {
 } from '../abi/uapi/index.ts';
 import type { Kernel } from './colour.ts';
 import { type File, type FileOperations, waitOrAgain } from './file.ts';
+import { socketReadIter, socketWriteIter } from './socket-fs.ts';
 import type { SocketsInFlight } from './sockets-in-flight.ts';
 import type { System } from './system.ts';
 import { WaitQueue } from './wait.ts';
@@ -115,8 +116,8 @@ function* send(file: File<SocketEnd>, message: Message): Kernel<number> {
 }
 
 const operations: FileOperations<SocketEnd> = {
-  readIter: true,
-  writeIter: true,
+  readIter: socketReadIter,
+  writeIter: socketWriteIter,
 
   release(file) {
     file.private.release(file);

@@ -5,6 +5,7 @@ import {
   formatEpollOperation,
   formatMapFlags,
   formatMemfdFlags,
+  formatMountFlags,
   formatOpenFlags,
   formatPollEvents,
   formatProtection,
@@ -161,6 +162,13 @@ const formats: Readonly<Record<string, Format>> = {
     ...(result === undefined ? [] : [formatStat(result as Stat)]),
     String(flags),
   ],
+  mount: ([source, place, type, flags, options]) => [
+    path(source),
+    path(place),
+    path(type),
+    formatMountFlags(flags as number),
+    options === '' ? 'NULL' : path(options),
+  ],
   memfd_create: ([name, flags]) => [path(name), formatMemfdFlags(flags as number)],
   mmap: ([hint, length, protection, flags, fd, offset]) => [
     address(hint),
@@ -187,6 +195,11 @@ const formats: Readonly<Record<string, Format>> = {
   epoll_ctl: ([epfd, op, fd, event], memory) => [String(epfd), formatEpollOperation(op as number), String(fd), formatEvent(event, memory)],
   epoll_wait: ([epfd, events, max, timeout], memory) => [String(epfd), formatEvents(events, memory), String(max), String(timeout)],
   epoll_pwait: ([epfd, events, max, timeout], memory) => [String(epfd), formatEvents(events, memory), String(max), String(timeout)],
+  io_submit: ([context, count]) => [address(context), String(count)],
+  io_getevents: ([context, ...numbers]) => [address(context), ...numbers.map(String)],
+  io_pgetevents: ([context, ...numbers]) => [address(context), ...numbers.map(String)],
+  io_cancel: ([context, request]) => [address(context), address(request)],
+  io_destroy: ([context]) => [address(context)],
 };
 
 /** @param event as it is, or the address that the call read it at */

@@ -204,5 +204,7 @@ export class UserBuffer {
   #advance(bytes: number): void {
     this.#within += bytes;
     this.remaining -= bytes;
+    const { watch } = this.#memory;
+    if (watch !== undefined) watch.bytes += bytes;
   }
 }

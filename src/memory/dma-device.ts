@@ -33,6 +33,8 @@ export interface DmaDeviceTraits {
   readonly noSnoopUsed?: boolean;
   /** It can do atomic operations that the CPU sees as such. */
   readonly atomics?: boolean;
+  /** Whether the direction that memory is mapped for limits what it can do there, as an IOMMU does. True when left out. */
+  readonly isDirectionChecked?: boolean;
 }
 
 /** DMA_ATTR_SKIP_CPU_SYNC: the caller looks after the caches. */
@@ -62,6 +64,7 @@ export class DmaDevice {
   readonly privateCache: boolean;
   readonly noSnoopUsed: boolean;
   readonly atomics: boolean;
+  readonly isDirectionChecked: boolean;
   readonly #caches: CacheModel;
   /** By bus address. Runs may overlap: the same memory can be mapped twice. */
   #mapped: Mapped[] = [];
@@ -80,6 +83,7 @@ export class DmaDevice {
     this.privateCache = traits.privateCache ?? false;
     this.noSnoopUsed = traits.noSnoopUsed ?? false;
     this.atomics = traits.atomics ?? false;
+    this.isDirectionChecked = traits.isDirectionChecked ?? true;
     this.#caches = caches;
   }
 
@@ -209,7 +213,7 @@ export class DmaDevice {
     this.system.findings.report('dma-outside-mapping', `${this.name} ${what} ${length} bytes at 0x${busAddress.toString(16)}, ${why}`);
   }
 
-  /** A mapped run around an address whose direction is right. */
+  /** A mapped run around an address, whose direction is right if that counts. */
   #find(busAddress: number, isRight: (direction: DmaDirection) => boolean): Mapped | undefined {
     let low = 0;
     let high = this.#mapped.length;
@@ -221,7 +225,8 @@ export class DmaDevice {
     for (let at = low - 1; at >= 0; at--) {
       const run = this.#mapped[at] as Mapped;
       if (run.busAddress + this.#longest <= busAddress) return undefined;
-      if (run.busAddress + run.pages.length > busAddress && isRight(run.mapping.direction)) return run;
+      if (run.busAddress + run.pages.length <= busAddress) continue;
+      if (!this.isDirectionChecked || isRight(run.mapping.direction)) return run;
     }
     return undefined;
   }

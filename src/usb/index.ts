@@ -36,7 +36,7 @@ export {
   type UsbGadgetOps,
 } from './gadget/usb-gadget.ts';
 export { UsbRequest, type UsbRequestComplete } from './gadget/usb-request.ts';
-
+export { addHcd } from './host/add-hcd.ts';
 export { type AltSetting, type Configuration, parseConfiguration } from './host/configuration.ts';
 export type { HcDriver, Hcd } from './host/hcd.ts';
 export {
@@ -52,6 +52,6 @@ export {
 } from './host/message.ts';
 export { setConfiguration } from './host/set-configuration.ts';
 export { type IsoPacket, URB_ISO_ASAP, URB_NO_INTERRUPT, URB_SHORT_NOT_OK, URB_ZERO_PACKET, Urb, type UrbDescription } from './host/urb.ts';
-export { addHcd, chooseSetting, resetDevice, rootHubOf, usbDevices } from './host/usb-core.ts';
+export { chooseSetting, resetDevice, rootHubOf, usbDevices } from './host/usb-core.ts';
 export { UsbDevice, UsbHostEndpoint, UsbInterface } from './host/usb-device.ts';
 export { claimInterface, deregisterUsbDriver, registerUsbDriver, releaseInterface, type UsbDriver } from './host/usb-driver.ts';

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { boot } from '../../src/doors/boot.ts';
 import { experiments, formatComparison } from '../../src/experiments/index.ts';
 import { cli } from '../support/paths.ts';
 import { start } from '../support/run.ts';
@@ -9,7 +10,7 @@ test('experiments are listed and run by name', async () => {
   const { status, stdout } = await experiment('list');
   expect(status).toBe(0);
   expect(stdout.trimEnd().split('\n')).toEqual(Object.values(experiments).map(({ name, description }) => `${name}\t${description}`));
-  const comparison = experiments['keembay-lifetimes']?.run(7);
+  const comparison = experiments['keembay-lifetimes']?.run(7, boot);
   if (comparison === undefined) throw new Error('the experiment is gone');
   expect((await experiment('run', 'keembay-lifetimes', '--seed', '7')).stdout).toBe(formatComparison(comparison));
   expect((await experiment('keembay-lifetimes', '--seed', '7')).stdout).toBe(formatComparison(comparison));

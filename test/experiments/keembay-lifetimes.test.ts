@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { boot } from '../../src/doors/boot.ts';
 import { experiments, formatComparison } from '../../src/experiments/index.ts';
 import { root } from '../support/paths.ts';
 
 const experiment = experiments['keembay-lifetimes'];
 if (experiment === undefined) throw new Error('the experiment is gone');
-const comparison = experiment.run(1);
+const comparison = experiment.run(1, boot);
 const answers = (question: string) => comparison.rows.find((row) => row.question.startsWith(question))?.answers;
 /** The schemes whose answer is such a one. */
 const by = (question: string, isSuch: (answer: string) => boolean) =>
@@ -18,7 +19,7 @@ describe('keembay-lifetimes', () => {
   });
 
   test('the same seed gives the same table', () => {
-    expect(experiment.run(1)).toEqual(comparison);
+    expect(experiment.run(1, boot)).toEqual(comparison);
   });
 
   test('only what is freed at a reply comes back after a reset, and only that is reused early', () => {

@@ -14,6 +14,7 @@ import {
   platformMsiDomainAllocIrqs,
   platformMsiDomainFreeIrqs,
   remappableMessage,
+  remappingTableText,
   requestIrq,
   targetOf,
   VECTORS_PER_CPU,
@@ -165,10 +166,10 @@ describe('moves', () => {
     const setup = bootMessages();
     const free = setup.router.vectors.matrix.allAvailable;
     const heard = listen(setup);
-    affinity(setup, heard.irq, 1);
+    affinity(setup, heard.irq, 3);
     affinity(setup, heard.irq, 2);
     expect(setup.cat(`/proc/irq/${heard.irq}/smp_affinity_list`)).toBe('2\n');
-    expect(setup.cat(`/proc/irq/${heard.irq}/effective_affinity_list`)).toBe('1\n');
+    expect(setup.cat(`/proc/irq/${heard.irq}/effective_affinity_list`)).toBe('3\n');
     for (let i = 0; i < 3; i++) {
       setup.table.fire(heard.index);
       setup.pass(1e7);
@@ -199,7 +200,7 @@ describe('what runs out', () => {
 
   test('vectors of a processor', () => {
     const setup = bootMessages({ cpus: 1, entries: 300 });
-    for (let i = 0; i < VECTORS_PER_CPU; i++) listen(setup);
+    for (let i = 0; i < VECTORS_PER_CPU - 1; i++) listen(setup);
     expect(() => listen(setup)).toThrow('ENOSPC');
   });
 });
@@ -218,6 +219,7 @@ describe('what the table drops', () => {
     setup.pass(1e4);
     expect(heard.count).toBe(0);
     expect(setup.router.remapping?.faults).toEqual(new Map([[reason, 1]]));
+    expect(setup.cat('/proc/interrupts'), 'the unit says so by an interrupt of its own').toMatch(/ 1 .* DMAR-MSI/);
     expect(setup.machine.system.log.lines.at(-1)?.text).toMatch(
       /^DMAR: \[INTR-REMAP\] Request device \[(6a:01\.0|01:00\.0)\] fault index 0x\d \[fault reason 0x2\d\] /,
     );
@@ -225,8 +227,12 @@ describe('what the table drops', () => {
 
   test('an index beyond the table', () => {
     const setup = bootMessages({ irtes: 4 });
-    setup.router.write(REQUESTER, remappableMessage(4));
-    expect(setup.router.remapping?.faults.get(0x21)).toBe(1);
+    for (let i = 0; i < 10; i++) setup.router.write(REQUESTER, remappableMessage(4));
+    setup.pass(1e4);
+    const lines = setup.machine.system.log.lines.map(({ text }) => text);
+    expect(lines.filter((text) => text.includes('fault index 0x4')).length, 'as many as there are records').toBe(8);
+    expect(lines.at(-9)).toBe('DMAR: DRHD: handling fault status reg 3');
+    expect(setup.router.remapping?.faults.get(0x21)).toBe(10);
   });
 
   test('a message to address 0 is a write to memory, and a finding', () => {
@@ -270,9 +276,10 @@ describe('texts', () => {
     const heard = listen(setup);
     setup.table.fire(heard.index);
     setup.pass(1e4);
-    expect(setup.cat('/proc/interrupts').split('\n').slice(0, 2)).toEqual([
+    expect(setup.cat('/proc/interrupts').split('\n').slice(0, 3)).toEqual([
       '           CPU0       CPU1       ',
-      '  1:          1          0  IR-PCI-MSIX-0000:6a:01.0   0-edge      listener-0',
+      '  1:          0          0  DMAR-MSI   0-edge      dmar0',
+      '  2:          0          1  IR-PCI-MSIX-0000:6a:01.0   0-edge      listener-0',
     ]);
   });
 
@@ -295,7 +302,7 @@ describe('texts', () => {
                   IRQD_HANDLE_ENFORCE_IRQCTX
       node:     0
       affinity: 0-3
-      effectiv: 0
+      effectiv: 1
       pending:  
       domain:  IR-PCI-MSIX-0000:6a:01.0-12
        hwirq:   0x0
@@ -313,11 +320,11 @@ describe('texts', () => {
             flags:   0x0
            parent:
               domain:  VECTOR
-               hwirq:   0x1
+               hwirq:   0x2
                chip:    APIC
                 flags:   0x0
                Vector:    32
-               Target:     0
+               Target:     1
                move_in_progress: 0
                is_managed:       0
                can_reserve:      0
@@ -345,23 +352,35 @@ describe('texts', () => {
            parent: VECTOR
               name:   VECTOR
                size:   0
-               mapped: 1
+               mapped: 2
                flags:  0x00000103
                           IRQ_DOMAIN_FLAG_HIERARCHY
                           IRQ_DOMAIN_NAME_ALLOCATED
                           IRQ_DOMAIN_FLAG_MSI_PARENT
       Online bitmaps:        4
-      Global available:    807
+      Global available:    806
       Global reserved:       0
-      Total allocated:       1
+      Total allocated:       2
       System: 54: 0-31,128,235-255
                | CPU | avl | man | mac | act | vectors
                    0   201     0     0    1  32
-                   1   202     0     0    0  
+                   1   201     0     0    1  32
                    2   202     0     0    0  
                    3   202     0     0    0  
       "
     `);
+  });
+
+  test('the table of the unit', () => {
+    const setup = bootMessages();
+    listen(setup);
+    expect(remappingTableText(setup.router.remapping)).toBe(
+      'Remapped Interrupt supported on IOMMU: dmar0\n' +
+        ' IR table address:100000000\n' +
+        ' Entry SrcID   DstID    Vct IRTE_high\t\tIRTE_low\n' +
+        ' 0     6a:01.0 00000001 20  0000000000046a08\t0000000100200009\n' +
+        '\n****\n\n',
+    );
   });
 
   test('a write of "trigger" there makes the interrupt', () => {

@@ -17,6 +17,14 @@ describe('/dev/keembay-ipc natively', () => {
     expect(stdout.trimEnd().split('\n')).toEqual(askKeembay());
   });
 
+  testWithCompiler('shows a program what became of its packets', async () => {
+    const script = `"$0" > /dev/null && cat /sys/kernel/debug/keembay-ipc/observations`;
+    const { status, stdout } = await runNative(['sh', '-c', script, build()], { options });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^allocated_max [1-9]\d*\nearly_reuses 0\nexhausted 0\n/);
+    expect(stdout).toMatch(/^sent_by_queue .* 10:2$/m);
+  });
+
   testWithCompiler('serves two processes at once, and frees what one had who was killed', async () => {
     const { status, stdout, stderr } = await runNative([build(), 'processes'], { options });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

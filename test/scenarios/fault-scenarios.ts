@@ -20,10 +20,15 @@ import {
   F_ADD_SEALS,
   F_DUPFD_CLOEXEC,
   F_SEAL_SHRINK,
+  IIO_BUFFER_DMABUF_ATTACH_IOCTL,
+  IIO_BUFFER_DMABUF_DETACH_IOCTL,
+  IIO_BUFFER_DMABUF_ENQUEUE_IOCTL,
+  IIO_BUFFER_GET_FD_IOCTL,
   MAP_PRIVATE,
   MFD_ALLOW_SEALING,
   O_CREAT,
   O_RDWR,
+  O_WRONLY,
   PAGE_SIZE,
   POLLIN,
   POLLOUT,
@@ -34,6 +39,7 @@ import {
   UDMABUF_CREATE,
   VGEM_FENCE_WRITE,
 } from '../../src/abi/uapi/index.ts';
+import { zcu102 } from '../../src/boards/index.ts';
 import { DMA_RESV_USAGE_READ, DMA_RESV_USAGE_WRITE, type DmaResvUsage } from '../../src/dma-buf/index.ts';
 import type { Sys } from '../../src/doors/in-process/index.ts';
 import { boardWithLines, SUBMIT } from '../dma-buf/fence-device.ts';
@@ -273,7 +279,40 @@ export const FAULT_SCENARIOS: readonly Scenario[] = [
     },
     errors: { alloc: ['ENFILE', 'ENOBUFS'] },
   },
+  {
+    name: 'samples in dma-bufs',
+    board: () => zcu102({ isUnlimited: true }),
+    run(sys) {
+      const folder = '/sys/bus/iio/devices/iio:device0/buffer0';
+      store(sys, `${folder}/in_voltage0_en`, '1');
+      const node = sys.open('/dev/iio:device0', O_RDWR);
+      const buffer = sys.ioctl(node, IIO_BUFFER_GET_FD_IOCTL, 0);
+      const fd = allocate(sys);
+      sys.ioctl(buffer, IIO_BUFFER_DMABUF_ATTACH_IOCTL, fd);
+      const disable = () => store(sys, `${folder}/enable`, '0');
+      try {
+        store(sys, `${folder}/enable`, '1');
+        sys.ioctl(buffer, IIO_BUFFER_DMABUF_ENQUEUE_IOCTL, { fd, bytes_used: PAGE_SIZE });
+        const ready = sys.poll([{ fd, events: POLLIN }]);
+        const result = [ready, sys.ioctl(buffer, IIO_BUFFER_DMABUF_DETACH_IOCTL, fd)];
+        disable();
+        return result;
+      } finally {
+        // What failed once goes well now.
+        disable();
+      }
+    },
+  },
 ];
+
+function store(sys: Sys<'sync'>, path: string, value: string): void {
+  const fd = sys.open(path, O_WRONLY);
+  try {
+    sys.write(fd, Buffer.from(value));
+  } finally {
+    sys.close(fd);
+  }
+}
 
 function exists(sys: Sys<'sync'>, path: string): boolean {
   try {

@@ -9,8 +9,11 @@ import { InvalidArgumentError, program } from 'commander';
 import { Random } from '../../src/kernel/index.ts';
 import { hasCompiler } from '../support/compiler.ts';
 import { crowd } from '../support/crowd.ts';
+import { runMutants } from '../support/firmware-mutants.ts';
 import { hasFuse } from '../support/fuse.ts';
 import { Hostility } from '../support/hostility.ts';
+import { runRounds } from '../support/remoteproc-rounds.ts';
+import { crashUnderTalks, talkAtOnce } from '../support/rpmsg-talks.ts';
 import { longCases, prepareSyncSelftest } from '../support/sync-selftest.ts';
 import { runVideoCoreRounds } from '../support/videocore-rounds.ts';
 import { makeFenceSchedule, runFenceSchedule } from './fence-schedules.ts';
@@ -20,8 +23,11 @@ import { compareDoors } from './scripts.ts';
 
 const SCHEDULES_PER_ROUND = 50;
 const FENCE_SCHEDULES_PER_ROUND = 500;
-const KEEMBAY_SCHEDULES_PER_ROUND = 50;
+const KEEMBAY_SCHEDULES_PER_ROUND = 10;
 const HOSTILE_CALLS_PER_ROUND = 10_000;
+const MUTANTS_PER_ROUND = 1000;
+const PROCESSOR_ROUNDS_PER_ROUND = 100;
+const RPMSG_SCHEDULES_PER_ROUND = 50;
 const VIDEOCORE_SHARES_PER_ROUND = 10_000;
 
 function wholeNumber(text: string): number {
@@ -64,6 +70,13 @@ function talkToVpus(round: number): void {
   }
 }
 
+async function talkToRemotes(round: number): Promise<void> {
+  for (let i = 0; i < RPMSG_SCHEDULES_PER_ROUND; i++) {
+    await talkAtOnce(round * RPMSG_SCHEDULES_PER_ROUND + i);
+    await crashUnderTalks(round * RPMSG_SCHEDULES_PER_ROUND + i);
+  }
+}
+
 program
   .option('--seconds <number>', 'how long', wholeNumber, 60)
   .option('--seed <number>', 'of the first round', wholeNumber, Math.floor(Math.random() * 2 ** 31));
@@ -80,8 +93,11 @@ const soaks = new Map<string, (seed: number) => void | Promise<void>>([
   ['the same scripts through both doors', compareDoors(folder)],
   ['schedules of programs', repeatSchedules],
   ['schedules of fences', repeatFenceSchedules],
+  ['mutants of firmware', (round) => void runMutants(round * MUTANTS_PER_ROUND, MUTANTS_PER_ROUND)],
+  ['remote processors that come and go', (round) => void runRounds(round, PROCESSOR_ROUNDS_PER_ROUND)],
   ['memory shared with the VideoCore', (round) => void runVideoCoreRounds(round, VIDEOCORE_SHARES_PER_ROUND)],
   ['messages to a VPU', talkToVpus],
+  ['messages to remote processors', talkToRemotes],
   ['the sync selftest', async (round) => syncSelftest?.(...longCaseOf(round))],
   ['wrong arguments', async (round) => hostility?.calls(round, HOSTILE_CALLS_PER_ROUND)],
   ['wrong calls on files', async (round) => hostility?.files(round, HOSTILE_CALLS_PER_ROUND)],

@@ -32,6 +32,8 @@ export class LoopbackGadget implements UsbGadgetDriver {
   readonly name = 'loopback';
   readonly maxSpeed = USB_SPEED_SUPER;
   readonly udcName: string;
+  /** Whether it gives back what it gets; else its endpoints are the test's. */
+  echoes = true;
   /** What happened to it, in order. */
   readonly events: string[] = [];
   /** Requests that it was handed and has not got back. */
@@ -170,7 +172,7 @@ export class LoopbackGadget implements UsbGadgetDriver {
     this.#configured = true;
     this.events.push('configured');
     gadget.setState(USB_STATE_CONFIGURED);
-    for (let i = 0; i < DEPTH; i++) {
+    for (let i = 0; this.echoes && i < DEPTH; i++) {
       const request = new UsbRequest();
       request.buf = new Uint8Array(BUFFER);
       this.#requests.push(request);

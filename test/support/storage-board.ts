@@ -27,6 +27,8 @@ function storage(): FileOperations {
       at.position = end;
       return taken.length;
     },
+    readIter: true,
+    writeIter: true,
     llseek(file, offset, whence) {
       const position = seek(file, offset, whence);
       if (position < 0) throw new Errno('EINVAL', 'before the beginning');

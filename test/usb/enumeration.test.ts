@@ -35,6 +35,20 @@ describe.each([
     rig.end();
   });
 
+  test('as fast as it goes', () => {
+    const rig = makeRig({ controller, isSuperSpeed });
+    rig.link.rate = { value: 1 };
+    rig.plug();
+    const sent = bytesOf(200_000);
+    const got = new Uint8Array(sent.length);
+    const before_ns = rig.machine.system.now();
+    rig.runAll(bulkMessage(rig.endpoint(false), sent), bulkMessage(rig.endpoint(true), got));
+    expect(Buffer.compare(got, sent)).toBe(0);
+    // Only interrupts take time.
+    expect(rig.machine.system.now() - before_ns).toBeLessThan(100_000);
+    rig.end();
+  });
+
   test('control transfers carry data both ways, and an unknown one stalls', () => {
     const rig = makeRig({ controller, isSuperSpeed });
     const device = rig.plug();

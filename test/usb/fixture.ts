@@ -1,5 +1,6 @@
 import { type BootedMachine, boot } from '../../src/doors/boot.ts';
-import { addDummyHcd, addSgController, type UsbLink } from '../../src/hardware/usb/index.ts';
+import { addDummyHcd, addSgController, releaseSgInterrupt, type UsbLink } from '../../src/hardware/usb/index.ts';
+import { irqs, WiredController } from '../../src/irq/index.ts';
 import type { Kernel } from '../../src/kernel/index.ts';
 import { registerGadgetDriver, type UsbDevice, type UsbHostEndpoint, unregisterGadgetDriver, usbDevices } from '../../src/usb/index.ts';
 import { LoopbackGadget } from '../support/loopback-gadget.ts';
@@ -25,23 +26,34 @@ export interface RigOptions {
   readonly seed?: number;
   readonly controller?: 'dummy' | 'sg';
   readonly isSuperSpeed?: boolean;
+  /** Whether the gadget gives back what it gets. True when left out. */
+  readonly echoes?: boolean;
 }
 
 /** A machine with one pair of controllers, and a loopback gadget to bind. */
-export function makeRig({ seed = 1, controller = 'dummy', isSuperSpeed = false }: RigOptions = {}): Rig {
+export function makeRig({ seed = 1, controller = 'dummy', isSuperSpeed = false, echoes = true }: RigOptions = {}): Rig {
   const links: UsbLink[] = [];
   const machine = boot(
     {
       name: 'usb',
       description: 'one pair of USB controllers',
-      setUp({ system }) {
-        links.push(controller === 'dummy' ? addDummyHcd(system, { isSuperSpeed }) : addSgController(system, { isSuperSpeed }));
+      setUp(machine) {
+        const { system } = machine;
+        if (controller === 'dummy') {
+          links.push(addDummyHcd(system, { isSuperSpeed }));
+          return;
+        }
+        const apic = new WiredController(irqs(system), { name: 'IO-APIC', lines: 1 });
+        const interrupt = { line: apic.line(0), irq: apic.irq(0) };
+        links.push(addSgController(system, { isSuperSpeed, interrupt }));
+        machine.onShutdown(() => system.scheduler.spawn('rmmod sg_udc', undefined, releaseSgInterrupt(system, interrupt)));
       },
     },
     { seed },
   );
   const { system } = machine;
   const gadget = new LoopbackGadget(controller === 'dummy' ? 'dummy_udc.0' : 'sg_udc.0');
+  gadget.echoes = echoes;
   let isBound = false;
   const rig: Rig = {
     machine,

@@ -15,6 +15,7 @@ export const UTIME_NOW = 0x3fffffff;
 export const UTIME_OMIT = 0x3ffffffe;
 
 export const TMPFS_MAGIC = 0x01021994;
+export const FUNCTIONFS_MAGIC = 0x0a647361;
 export const ANON_INODE_FS_MAGIC = 0x09041934;
 export const DMA_BUF_MAGIC = 0x444d4142;
 export const SOCKFS_MAGIC = 0x534f434b;

@@ -1,4 +1,5 @@
 import { experiments, formatComparison } from '../../experiments/index.ts';
+import { boot } from '../boot.ts';
 import { Refusal } from './program.ts';
 
 export interface ExperimentOptions {
@@ -14,6 +15,6 @@ export function listExperiments(): void {
 export function runExperiment(name: string, { seed, json }: ExperimentOptions): void {
   const experiment = Object.hasOwn(experiments, name) ? experiments[name] : undefined;
   if (experiment === undefined) throw new Refusal(`no experiment "${name}"; there are ${Object.keys(experiments).join(', ')}`);
-  const comparison = experiment.run(seed);
+  const comparison = experiment.run(seed, boot);
   process.stdout.write(json === true ? `${JSON.stringify({ name, seed, ...comparison }, undefined, 2)}\n` : formatComparison(comparison));
 }

@@ -36,6 +36,9 @@ export const EXIT_BROKEN_RULES = 123;
 /** What setTimeout can count to: a longer delay it takes for none. */
 const TIMEOUT_MAX_ms = 2 ** 31 - 1;
 
+/** A timer counts milliseconds: for shorter delays, as those of interrupts and mailboxes, the loop goes round until they are over. */
+const ROUND_MAX_ns = 100_000;
+
 export const say = (text: string) => process.stderr.write(`ioctopus: ${text}\n`);
 
 export function hostTime(addon: Addon): HostTime {
@@ -43,6 +46,10 @@ export function hostTime(addon: Addon): HostTime {
     now: () => addon.now(),
     after(delay_ns, run) {
       // Whoever is called too early asks again.
+      if (delay_ns < ROUND_MAX_ns) {
+        const round = setImmediate(run);
+        return () => clearImmediate(round);
+      }
       const timer = setTimeout(run, Math.min(Math.ceil(delay_ns / 1e6), TIMEOUT_MAX_ms));
       return () => clearTimeout(timer);
     },

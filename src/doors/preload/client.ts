@@ -1,11 +1,12 @@
 import { Errno, errno } from '../../abi/index.ts';
-import { type Credentials, type File, type Kernel, Mutex } from '../../kernel/index.ts';
+import { AioContexts, type Credentials, type File, type Kernel, Mutex } from '../../kernel/index.ts';
 import { commOf } from '../host/index.ts';
 import type { Connection } from './addon.ts';
 import type { Holder, NativeInode } from './native-files.ts';
 import { IO_REGION_SIZE, IO_SLOTS } from './protocol.ts';
 import type { PreloadServer } from './server.ts';
 import { Slot } from './slot.ts';
+import { TransferWindows } from './transfer-windows.ts';
 
 /** The program behind a connection. */
 export interface Process {
@@ -46,6 +47,11 @@ export class Client implements Holder {
   isAlive = true;
   /** Numbers of the epoll sets that it has shown to have. */
   readonly epolls = new Set<number>();
+  readonly windows: TransferWindows;
+  /** Its contexts of io_setup that have emulated requests. */
+  readonly aio = new AioContexts();
+  /** Held while one of them is made, so that it is made once. */
+  readonly makingAio = new Mutex('the making of contexts of io_setup');
   readonly #slots: (Slot | undefined)[] = [];
   /** Handle 0 means none. */
   readonly #files: (NativeInode | undefined)[] = [undefined];
@@ -67,6 +73,7 @@ export class Client implements Holder {
     this.bytes = new Uint8Array(parts.region);
     this.ints = new Int32Array(parts.region, 0, IO_REGION_SIZE / 4);
     this.uints = new Uint32Array(parts.region, 0, IO_REGION_SIZE / 4);
+    this.windows = new TransferWindows(server.addon);
     this.#sending = new Mutex(`the socket of process ${connection.pid}`);
   }
 
@@ -164,8 +171,10 @@ export class Client implements Holder {
   end(): void {
     if (!this.isAlive) return;
     this.isAlive = false;
+    this.aio.exit();
     for (const slot of this.#slots) slot?.end();
     for (const slot of this.#received.keys()) this.#dropReceived(slot);
+    this.windows.end();
     for (const inode of this.#files) {
       inode?.file?.inode.locks?.dropOwner(this);
       inode?.holders.delete(this);

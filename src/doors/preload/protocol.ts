@@ -83,6 +83,7 @@ export const IO_SOCKET_CALL = 81;
 export const IO_MESSAGE = 82;
 export const IO_OPEN_MERGED = 83;
 export const IO_STORE = 90;
+export const IO_AIO = 100;
 
 /** By which kind of instruction: enum io_store. */
 export const IO_STORE_PLAIN = 0;
@@ -147,6 +148,17 @@ export const IO_UP_RESERVE = 50;
 export const IO_UP_UNMAP = 51;
 export const IO_UP_HOLD = 52;
 export const IO_UP_SEND = 53;
+export const IO_UP_FILL = 54;
+export const IO_UP_DRAIN = 55;
+export const IO_UP_AIO = 60;
+
+/** What happens to requests of io_submit: enum io_aio. */
+export const IO_AIO_SUBMIT = 0;
+export const IO_AIO_COLLECT = 1;
+export const IO_AIO_CANCEL = 2;
+export const IO_AIO_DESTROY = 3;
+/** Behind the number of events collected: there are other requests. */
+export const IO_AIO_MORE = 2 ** 32;
 
 /** Flags of a `struct io_vma`. */
 export const IO_VMA_SHARED = 1;

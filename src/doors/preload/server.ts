@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Errno, isErrno } from '../../abi/index.ts';
-import { type Coroutine, type File, isKernel, type Kernel, type MaybeKernel, type System, settle } from '../../kernel/index.ts';
+import { type Coroutine, type File, isKernel, type Kernel, type MaybeKernel, RawRestart, type System, settle } from '../../kernel/index.ts';
 import type { Machine, Pacer } from '../../machine/index.ts';
 import { type Addon, COME_BACK, type Connection, EVENTS_MAX, must, NOTHING, REPORT_SIZE, type Watcher } from './addon.ts';
 import { Client } from './client.ts';
@@ -258,7 +258,9 @@ export class PreloadServer {
     slot.task.callName = '';
     slot.dropFiles();
     if (!slot.client.isAlive) return;
-    slot.answer(error === undefined ? (call.end?.(value) ?? (value as number)) : -1, error);
+    // The library would start it again; only the program's own signals may cause that.
+    if (error instanceof RawRestart && !slot.task.signals.pending) slot.answer(-error.errno, undefined);
+    else slot.answer(error === undefined ? (call.end?.(value) ?? (value as number)) : -1, error);
   }
 
   /** Not the program's fault: it gets EIO, people get to know. */

@@ -52,6 +52,7 @@ export class Slot {
       credentials: process.credentials as Credentials,
       files: this.#descriptors,
       memory: this.memory,
+      aio: client.aio,
       lockOwner: client,
       fs: client.server.system.vfs.initialContext(),
     });

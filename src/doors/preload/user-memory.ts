@@ -7,6 +7,8 @@ import { SharedMemory, SharedMemoryProvider } from './memory.ts';
 import type { NativeInode } from './native-files.ts';
 import {
   IO_DATA_SIZE,
+  IO_UP_DRAIN,
+  IO_UP_FILL,
   IO_UP_HOLD,
   IO_UP_MAP,
   IO_UP_READ,
@@ -22,9 +24,12 @@ import {
   SLOT_LENGTH,
 } from './protocol.ts';
 import type { Slot } from './slot.ts';
+import { WINDOW_SIZE } from './transfer-windows.ts';
 
 /** A read begins with room for so much. */
 const GROWTH = 65_536;
+/** From so many bytes on, sending a descriptor for them costs less than asking for them piece by piece. */
+const MANY = 16_384;
 
 /** The memory of a program behind the native door: read and written by the thread that waits for the call. */
 export class RemoteMemory implements UserMemory {
@@ -67,6 +72,10 @@ export class RemoteMemory implements UserMemory {
     const at = this.readable(address, length);
     if (at >= 0) return this.#slot.client.bytes.slice(at, at + length);
     this.dropPrefetched();
+    if (length >= MANY) {
+      const bytes = yield* this.#readMany(address, length);
+      if (bytes !== undefined) return bytes;
+    }
     // It grows with what there is: a program can name any length.
     let out = new Uint8Array(Math.min(length, GROWTH));
     let done = 0;
@@ -85,9 +94,53 @@ export class RemoteMemory implements UserMemory {
     return out.subarray(0, done);
   }
 
+  /** Through a window. @returns undefined when there is none, or the program has no descriptor left for it */
+  *#readMany(address: number, length: number): Kernel<Uint8Array | undefined> {
+    const parts: Uint8Array[] = [];
+    for (let done = 0; done < length; done += WINDOW_SIZE) {
+      const wanted = Math.min(length - done, WINDOW_SIZE);
+      const moved = yield* this.#throughWindow(IO_UP_FILL, address + done, wanted, (bytes, got) => {
+        parts.push(bytes.slice(0, got));
+      });
+      if (moved === undefined) return undefined;
+      if (moved < wanted) break;
+    }
+    return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
+  }
+
+  /** @param after with the window's bytes, when the program's thread has moved so many @returns how many; undefined as {@link #readMany} */
+  *#throughWindow(
+    up: number,
+    address: number,
+    length: number,
+    after?: (bytes: Uint8Array, got: number) => void,
+    before?: Uint8Array,
+  ): Kernel<number | undefined> {
+    const { client } = this.#slot;
+    this.#slot.assertReachable();
+    const window = client.windows.take();
+    if (window === undefined) return undefined;
+    try {
+      if (before !== undefined) window.bytes.set(before);
+      const moved = Math.min(yield* client.sending(window.fd, () => this.#slot.ask(up, address, length)), length);
+      if (moved < 0) return undefined;
+      after?.(window.bytes, moved);
+      return moved;
+    } finally {
+      client.windows.give(window);
+    }
+  }
+
   *write(address: number, bytes: Uint8Array): Kernel<number> {
     this.dropPrefetched();
     let done = 0;
+    while (bytes.length - done >= MANY) {
+      const part = bytes.subarray(done, done + WINDOW_SIZE);
+      const moved = yield* this.#throughWindow(IO_UP_DRAIN, address + done, part.length, undefined, part);
+      if (moved === undefined) break;
+      done += moved;
+      if (moved < part.length) return done;
+    }
     while (done < bytes.length) {
       const part = bytes.subarray(done, done + IO_DATA_SIZE);
       this.#slot.data(part.length).set(part);

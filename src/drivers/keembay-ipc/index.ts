@@ -6,6 +6,7 @@ export { ReplyBoundPool, SweptPool } from './gen-pool.ts';
 export { IpcRegion } from './ipc-region.ts';
 export { KeembayIpc, type KeembayIpcDescription, RECV_FOREVER } from './keembay-ipc.ts';
 export { addKeembayIpcNode, type KeembayIpcNodeDescription } from './node.ts';
+export { addObservationFile, type ObservationFileDescription } from './observation-file.ts';
 export { BufferOfAll, BufferPerPacket, exportRange } from './packet-buffers.ts';
 export { type PacketAllocator, type PoolCosts, ScannedPool, type ScanStatistics } from './packet-pool.ts';
 export { FilePayloads, type PayloadLifetime, Payloads } from './payloads.ts';

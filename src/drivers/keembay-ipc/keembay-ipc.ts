@@ -2,19 +2,10 @@ import { Errno } from '../../abi/index.ts';
 import type { Irqs } from '../../irq/index.ts';
 import { type Kernel, type System, wait } from '../../kernel/index.ts';
 import type { ContiguousRegion, DmaDevice } from '../../memory/index.ts';
-import {
-  type IpcLink,
-  KMB_IPC_MAX_CHANNELS,
-  KMB_IPC_NODE_LEON_MSS,
-  PACKET_FREE,
-  PACKET_SIZE,
-  readPacket,
-  setStatus,
-  statusOf,
-  type TimIpcRegisters,
-} from '../../ports/keembay/index.ts';
+import { type IpcLink, KMB_IPC_MAX_CHANNELS, KMB_IPC_NODE_LEON_MSS, type TimIpcRegisters } from '../../ports/keembay/index.ts';
 import { Channel, ChannelTable, type Message } from './channel.ts';
-import { MAILBOX_KEEPS_POINTER, PROBE_IGNORES_FIFO, RESET_LOSES_SLOTS, SEND_FREED_EARLY, SIZE_TRUNCATED } from './defects.ts';
+import { MAILBOX_KEEPS_POINTER, PROBE_IGNORES_FIFO, SEND_FREED_EARLY, SIZE_TRUNCATED } from './defects.ts';
+import { afterReset, isNamed } from './held-packets.ts';
 import { IpcRegion } from './ipc-region.ts';
 import { type PacketAllocator, ScannedPool, type ScanStatistics } from './packet-pool.ts';
 import { Receiver } from './receive.ts';
@@ -239,35 +230,12 @@ export class KeembayIpc implements IpcLink {
   }
 
   isNamed(vpuAddr: number, length: number): boolean {
-    const bytes = this.local.memory.bytes();
-    for (let slot = 0; slot < this.local.slots; slot++) {
-      if (statusOf(bytes, slot * PACKET_SIZE) === PACKET_FREE) continue;
-      const { dataAddr } = readPacket(bytes, slot * PACKET_SIZE);
-      if (dataAddr >= vpuAddr && dataAddr < vpuAddr + length) return true;
-    }
-    return false;
+    return isNamed(this.local, vpuAddr, length);
   }
 
   /** The VPU was reset: whatever packets it held, it will not free. */
   vpuWasReset(): void {
-    const bytes = this.local.memory.bytes();
-    const lost: number[] = [];
-    for (let slot = 0; slot < this.local.slots; slot++)
-      if (statusOf(bytes, slot * PACKET_SIZE) !== PACKET_FREE && !this.#transmitter.hasUnsent(slot)) lost.push(slot);
-    const { findings } = this.system;
-    for (const slot of lost) this.local.record.lost(slot);
-    if (findings.recreates(RESET_LOSES_SLOTS)) {
-      if (lost.length > 0)
-        findings.report(
-          'keembay-ipc-slots-lost',
-          `the VPU was reset with ${lost.length} packets, which stay allocated: ${lost.join(', ')}`,
-        );
-      return;
-    }
-    for (const slot of lost) {
-      this.local.record.freed(slot, 'cpu', false);
-      setStatus(bytes, slot * PACKET_SIZE, PACKET_FREE);
-    }
+    afterReset(this.system, this.local, (slot) => this.#transmitter.hasUnsent(slot));
   }
 
   /** Remove: 11.2; once. The VPU may still hold packets; nothing prevents it. */

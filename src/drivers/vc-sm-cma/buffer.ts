@@ -1,7 +1,7 @@
 /** `struct vc_sm_buffer`: section 7.2 of docs/reference/vc-sm-cma.md. */
 import type { DmaBuf, DmaBufAttachment, SgTable } from '../../dma-buf/index.ts';
 import { type File, Mutex, type System } from '../../kernel/index.ts';
-import type { CoherentMemory } from './coherent-memory.ts';
+import type { CoherentMemory } from '../../memory/index.ts';
 
 // enum vc_sm_vpu_mapping_state
 export const VPU_NOT_MAPPED = 0;

@@ -2,9 +2,8 @@
 import { O_RDWR } from '../../abi/uapi/index.ts';
 import { DmaBuf, type DmaBufOps } from '../../dma-buf/index.ts';
 import { type Kernel, type MemoryObject, type System, sliceRanges } from '../../kernel/index.ts';
-import type { DmaMapping } from '../../memory/index.ts';
+import { type CoherentMemory, coherentPages, type DmaMapping } from '../../memory/index.ts';
 import { type LocalHandle, VcSmBuffer } from './buffer.ts';
-import type { CoherentMemory } from './coherent-memory.ts';
 import { VCSM_DEFECTS } from './defects.ts';
 import { ExplicitHandle } from './explicit-handle.ts';
 import { importOperations } from './import-operations.ts';
@@ -22,7 +21,7 @@ const ownOperations: Omit<DmaBufOps<VcSmBuffer>, 'release'> = {
   },
 
   mapDmaBuf(attachment, direction) {
-    const mapping = attachment.device.mapSg(coherentOf(attachment.dmabuf).pages, direction);
+    const mapping = attachment.device.mapSg(coherentPages(coherentOf(attachment.dmabuf)), direction);
     attachment.private = mapping;
     return mapping;
   },

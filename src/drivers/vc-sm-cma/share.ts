@@ -3,7 +3,7 @@ import { Errno } from '../../abi/index.ts';
 import { PAGE_SIZE, VC_SM_CMA_RESOURCE_NAME_DEFAULT } from '../../abi/uapi/index.ts';
 import type { DmaBuf } from '../../dma-buf/index.ts';
 import type { Kernel, System } from '../../kernel/index.ts';
-import type { ContiguousRegion, DmaDevice } from '../../memory/index.ts';
+import { allocateCoherent, type ContiguousRegion, type DmaDevice } from '../../memory/index.ts';
 import {
   decodeBody,
   VC_SM_ALLOC_NON_CACHED,
@@ -15,7 +15,6 @@ import {
   vc_sm_vc_mem_request_result,
 } from '../../ports/videocore/index.ts';
 import { type Imported, type LocalHandle, VcSmBuffer, VPU_MAPPED } from './buffer.ts';
-import { allocateCoherent } from './coherent-memory.ts';
 import { oops, VCSM_DEFECTS } from './defects.ts';
 import type { Design } from './design.ts';
 import { ExplicitHandle } from './explicit-handle.ts';
@@ -175,7 +174,7 @@ export function* allocateBuffer(ground: Ground, size: number, name: string, allo
   system.kmalloc('struct vc_sm_buffer');
   let coherent: ReturnType<typeof allocateCoherent>;
   try {
-    coherent = allocateCoherent(device, region, size);
+    coherent = allocateCoherent(device, region, size, 'vcsm-cma');
   } catch (error) {
     system.log.print('err', `[vc_sm_cma_ioctl_alloc]: dma_alloc_coherent alloc of ${size} bytes failed`);
     throw error;
@@ -219,7 +218,7 @@ export function serveMemoryRequest(ground: Ground, bytes: Uint8Array): void {
     const aligned = align > 1 ? Math.ceil(size / align) * align : size;
     const length = Math.ceil(aligned / PAGE_SIZE) * PAGE_SIZE;
     if (length === 0) throw new Errno('EINVAL', 'the VPU asks for nothing');
-    const coherent = allocateCoherent(device, region, length);
+    const coherent = allocateCoherent(device, region, length, 'vcsm-cma');
     undo = coherent.free;
     const made = { name, size, dmaAddr: (coherent.busAddress | ALIAS) >>> 0, imported: undefined, coherent, isVpuAllocated: true };
     const buffer = new VcSmBuffer(system, made);

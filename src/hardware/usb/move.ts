@@ -63,12 +63,12 @@ export function move(wire: Wire, urb: Urb, endpoint: LinkedEndpoint, limit: numb
       if (request.actual === request.length && !(request.zero && urb.isIn)) request.status = 0;
       if (urb.actualLength === urb.length && !((urb.flags & URB_ZERO_PACKET) !== 0 && !urb.isIn)) status = 0;
     }
-    const goesOn = wire.crossed(endpoint, count);
+    // Whoever watches may break the connection, which ends what is left in the queue.
     if (request.status !== INPROGRESS) {
       endpoint.remove(request);
       wire.done(endpoint, request);
     }
-    if (!goesOn) break;
+    if (!wire.crossed(endpoint, count)) break;
   }
   return { bytes: limit - left, status, isCut };
 }

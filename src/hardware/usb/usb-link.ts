@@ -153,6 +153,8 @@ export class UsbLink implements Wire {
   plug(isPlugged: boolean): void {
     for (const { port } of this.buses) port.isPlugged = isPlugged;
     this.#connectionChanged();
+    // Power goes with the plug, which a device sees at once.
+    if (!isPlugged) this.#busEvent('disconnect');
   }
 
   /** Something may be able to cross now. */
@@ -235,7 +237,7 @@ export class UsbLink implements Wire {
   /** @returns whether more could cross in another frame */
   #frameOf(bus: HostBus): boolean {
     const { device } = this;
-    let left = this.isUnlimited ? Number.POSITIVE_INFINITY : (FRAME_BYTES[device.gadget.speed] ?? 0);
+    let left = this.isUnlimited ? Number.MAX_SAFE_INTEGER : (FRAME_BYTES[device.gadget.speed] ?? 0);
     let goesOn = false;
     for (const endpoint of [device.ep0, ...device.endpoints]) endpoint.isSeen = false;
     // What is queued meanwhile has its turn in the next frame.

@@ -1,4 +1,6 @@
 /** Interrupts that are messages: what devices keep and write, and what takes it (docs/irq.md). */
+
+export { INTERRUPT_FAULTS, type InterruptFault } from './fault-reporting.ts';
 export {
   compatibilityMessage,
   handleOf,
@@ -36,6 +38,6 @@ export {
   platformMsiDomainFreeIrqs,
   type WriteMessage,
 } from './platform-msi.ts';
-export { INTERRUPT_FAULTS, type InterruptFault, IRTES, type Irte, irteBits, RemappingUnit } from './remapping-unit.ts';
+export { IRTES, type Irte, irteBits, RemappingUnit, remappingTableText } from './remapping-unit.ts';
 export { VectorDomain } from './vector-domain.ts';
 export { VECTORS_PER_CPU, type Vector, VectorMatrix } from './vector-matrix.ts';

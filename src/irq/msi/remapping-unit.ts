@@ -10,24 +10,13 @@ import { ackParent, type IrqChip, retriggerHierarchy } from '../irq-chip.ts';
 import type { IrqData } from '../irq-data.ts';
 import { IrqDomain } from '../irq-domain.ts';
 import type { Irqs } from '../irqs.ts';
+import { FaultReporting, formatRequester, type InterruptFault } from './fault-reporting.ts';
 import { handleOf, isRemappable, type MsiMessage, remappableMessage } from './message.ts';
 import type { VectorDomain } from './vector-domain.ts';
 import type { Vector } from './vector-matrix.ts';
 
 /** INTR_REMAP_TABLE_ENTRIES. */
 export const IRTES = 65536;
-
-/** Why a message was dropped, by its number (6.3), with the driver's words. */
-export const INTERRUPT_FAULTS = {
-  32: 'Detected reserved fields in the decoded interrupt-remapped request',
-  33: 'Interrupt index exceeded the interrupt-remapping table size',
-  34: 'Present field in the IRTE entry is clear',
-  35: 'Error accessing interrupt-remapping table pointed by IRTA_REG',
-  36: 'Detected reserved fields in the IRTE entry',
-  37: 'Blocked a compatibility format interrupt request',
-  38: 'Blocked an interrupt request due to source-id verification failure',
-} as const;
-export type InterruptFault = keyof typeof INTERRUPT_FAULTS;
 
 /** An entry in use. Absent from the table, it is not present. */
 export interface Irte {
@@ -41,11 +30,6 @@ export interface RemappedAllocation {
   readonly requester: number;
 }
 
-const hex = (value: number, digits = 1) => value.toString(16).padStart(digits, '0');
-
-/** `bb:dd.f`. */
-export const formatRequester = (id: number): string => `${hex(id >> 8, 2)}:${hex((id >> 3) & 31, 2)}.${id & 7}`;
-
 interface Entry {
   readonly index: number;
   readonly requester: number;
@@ -56,6 +40,7 @@ export class RemappingUnit {
   readonly #irqs: Irqs;
   readonly #vectors: VectorDomain;
   readonly #size: number;
+  readonly #reporting: FaultReporting;
   readonly #table: (Irte | undefined)[] = [];
   readonly #used = new Set<number>();
   /** No index below is free. */
@@ -67,6 +52,7 @@ export class RemappingUnit {
     this.#irqs = vectors.irqs;
     this.#vectors = vectors;
     this.#size = size;
+    this.#reporting = new FaultReporting(vectors, 'dmar0');
     const chip = this.#makeChip();
     this.domain = new IrqDomain(this.#irqs, {
       name: 'INTEL-IR-0',
@@ -153,12 +139,7 @@ export class RemappingUnit {
 
   #fault(requester: number, index: number, reason: InterruptFault): void {
     this.faults.set(reason, (this.faults.get(reason) ?? 0) + 1);
-    const { log } = this.#irqs.system;
-    log.print('err', 'DMAR: DRHD: handling fault status reg 2');
-    log.print(
-      'err',
-      `DMAR: [INTR-REMAP] Request device [${formatRequester(requester)}] fault index 0x${hex(index)} [fault reason 0x${hex(reason, 2)}] ${INTERRUPT_FAULTS[reason]}`,
-    );
+    this.#reporting.add({ requester, index, reason });
   }
 
   #makeChip(): IrqChip {
@@ -179,6 +160,27 @@ export class RemappingUnit {
 }
 
 const entryOf = (level: IrqData) => level.chipData as Entry;
+
+/** Where the table would be in memory, for who looks at the unit's registers. */
+const TABLE_ADDRESS = 0x100000000n;
+
+/** ir_translation_struct (7.6). */
+export function remappingTableText(unit: RemappingUnit | undefined): string {
+  if (unit === undefined) return '****\n\n';
+  const rows = [...unit.entries()].map(([index, irte]) => {
+    const { low, high } = irteBits(irte);
+    const digits = (value: bigint | number, width: number) => value.toString(16).padStart(width, '0');
+    const { cpu, vector } = irte.target;
+    return ` ${String(index).padEnd(5)} ${formatRequester(irte.requester)} ${digits(cpu, 8)} ${digits(vector, 2)}  ${digits(high, 16)}\t${digits(low, 16)}\n`;
+  });
+  return [
+    'Remapped Interrupt supported on IOMMU: dmar0\n',
+    ` IR table address:${TABLE_ADDRESS.toString(16)}\n`,
+    ' Entry SrcID   DstID    Vct IRTE_high\t\tIRTE_low\n',
+    ...rows,
+    '\n****\n\n',
+  ].join('');
+}
 
 /** The two halves of an entry as the table holds them (6.2): fixed delivery, edge, physical destination. */
 export function irteBits({ target, requester }: Irte): { readonly low: bigint; readonly high: bigint } {

@@ -148,9 +148,11 @@ export class UsbCompositeDev {
     return Math.min(wanted, this.gadget.speed < USB_SPEED_SUPER ? 500 : 900);
   }
 
+  /** As 6.12.95 has it: a configuration that draws little and does not say that it has power of its own is powered by the bus all the same. */
   #draw(power: number): void {
-    const { gadget } = this;
-    gadget.ops.setSelfpowered?.(gadget, power <= SELF_POWER_MAX);
+    const { config, gadget } = this;
+    const saysSo = config === undefined || (config.bmAttributes & USB_CONFIG_ATT_SELFPOWER) !== 0;
+    gadget.ops.setSelfpowered?.(gadget, saysSo && power <= SELF_POWER_MAX);
     gadget.ops.vbusDraw?.(gadget, power);
   }
 

@@ -26,12 +26,15 @@ import {
   USB_TYPE_CLASS,
   usb_speed_string,
 } from '../../abi/uapi/index.ts';
-import { type Kernel, sleep } from '../../kernel/index.ts';
+import { type Device, type Kernel, sleep } from '../../kernel/index.ts';
 import { enumerate, initialize } from './enumerate.ts';
 import type { Hcd } from './hcd.ts';
+import { addPort } from './port-device.ts';
 import { UsbDevice } from './usb-device.ts';
 
 const MS = 1e6;
+/** From a port's change to the hub's work. */
+const WORK_NS = 130_000;
 const DEBOUNCE_STEP_MS = 25;
 const DEBOUNCE_STABLE_MS = 100;
 const DEBOUNCE_TIMEOUT_MS = 2000;
@@ -62,13 +65,24 @@ export class RootHub {
   readonly hcd: Hcd;
   readonly #actions: HubActions;
   readonly #children = new Map<number, UsbDevice>();
+  readonly #shown = new Map<number, Device>();
   #isWorking = false;
   #hasNews = false;
 
   constructor(hcd: Hcd, actions: HubActions) {
     this.hcd = hcd;
     this.#actions = actions;
-    for (let port = 1; port <= hcd.driver.ports; port++) this.#set(port, USB_PORT_FEAT_POWER);
+    const hub = this;
+    for (let port = 1; port <= hcd.driver.ports; port++) {
+      const state = {
+        get child() {
+          return hub.child(port);
+        },
+        setPower: (isOn: boolean) => this.power(port, isOn),
+      };
+      this.#shown.set(port, addPort(hcd, port, state));
+      this.#set(port, USB_PORT_FEAT_POWER);
+    }
     hcd.onPortChange = () => this.#kick();
     this.#kick();
   }
@@ -89,6 +103,8 @@ export class RootHub {
   *#work(): Kernel<void> {
     while (this.#hasNews) {
       this.#hasNews = false;
+      // A work queue is not that fast: a frame, in which the bus fails what is under way, comes first.
+      yield* sleep(WORK_NS);
       for (let port = 1; port <= this.hcd.driver.ports; port++) yield* this.#portEvent(port);
     }
     this.#isWorking = false;
@@ -103,6 +119,7 @@ export class RootHub {
     this.#clear(port, USB_PORT_FEAT_C_CONNECTION);
     if (child !== undefined) {
       this.#children.delete(port);
+      this.#shown.get(port)?.directory.remove('device');
       yield* this.#actions.remove(child);
     }
     if ((status & USB_PORT_STAT_CONNECTION) === 0 && child === undefined) return;
@@ -151,6 +168,8 @@ export class RootHub {
       }
       this.#children.set(port, device);
       yield* this.#actions.add(device);
+      device.device.directory.createLink('port', (this.#shown.get(port) as Device).directory);
+      this.#shown.get(port)?.directory.createLink('device', device.device.directory);
       return;
     }
     log.print('err', `usb usb${hcd.busnum}-port${port}: unable to enumerate USB device`);
@@ -201,6 +220,7 @@ export class RootHub {
   /** hub_port_logical_disconnect: the device is treated as one that went and a new one that came. */
   *reconnect(device: UsbDevice): Kernel<void> {
     this.#children.delete(device.port);
+    this.#shown.get(device.port)?.directory.remove('device');
     yield* this.#actions.remove(device);
     yield* this.#connect(device.port);
   }
@@ -228,6 +248,7 @@ export class RootHub {
     yield* sleep(10 * MS);
     device.isSuspended = false;
     device.canSubmit = !device.isGone;
+    for (const resumed of device.onResume) resumed();
   }
 
   /** Switches a port's power off or on. */

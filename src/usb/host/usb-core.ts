@@ -17,6 +17,7 @@ import {
   type Kernel,
   type MaybeKernel,
   type System,
+  sleep,
 } from '../../kernel/index.ts';
 import { describe, enumerate, isUnchanged } from './enumerate.ts';
 import { type HcDriver, Hcd } from './hcd.ts';
@@ -30,6 +31,8 @@ import { driverOf, registerUsbDriver, releaseInterface, type UsbDriver, usbBus }
 /** USB_DEVICE_MAJOR. */
 const USB_DEVICE_MAJOR = 189;
 const MINORS_PER_BUS = 128;
+/** What device_del of a device takes, about. */
+const REMOVAL_NS = 50e6;
 
 /** usb_generic_driver: it serves devices as a whole. */
 const GENERIC_DRIVER = 'usb';
@@ -169,16 +172,18 @@ class UsbCore {
     try {
       yield* removeInterfaces(device);
       yield* device.ep0.disable();
-      this.#ep0.get(device)?.unregister();
-      this.#ep0.delete(device);
-      for (const gone of [...device.onGone]) gone();
-      this.#removeNode.get(device)?.();
-      this.#removeNode.delete(device);
-      usbBus(this.#system).forget(device.name);
-      device.hcd.devices.delete(device.devnum);
     } finally {
       device.lock.unlock();
     }
+    // Until the files of sysfs are gone. Programs see a device that has hung up and is still known.
+    yield* sleep(REMOVAL_NS);
+    this.#ep0.get(device)?.unregister();
+    this.#ep0.delete(device);
+    for (const gone of [...device.onGone]) gone();
+    this.#removeNode.get(device)?.();
+    this.#removeNode.delete(device);
+    usbBus(this.#system).forget(device.name);
+    device.hcd.devices.delete(device.devnum);
   }
 
   /** A driver left an interface at another setting. */
@@ -261,13 +266,6 @@ const makeUsbCore = (system: System) => new UsbCore(system);
 
 /** For this folder. */
 export const usbCore = (system: System): UsbCore => system.single(makeUsbCore);
-
-/**
- * usb_add_hcd: a bus with its root hub.
- *
- * @param controller its device
- */
-export const addHcd = (system: System, controller: Device, driver: HcDriver): Hcd => usbCore(system).add(controller, driver);
 
 /** Devices that are known, root hubs included, by bus and number. */
 export const usbDevices = (system: System): readonly UsbDevice[] =>

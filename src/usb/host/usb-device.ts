@@ -108,6 +108,10 @@ export class UsbDevice {
   device!: Device;
   /** Files of usbfs and others that must hear when it goes. */
   readonly onGone = new Set<() => void>();
+  /** Told when it has woken up. */
+  readonly onResume = new Set<() => void>();
+  /** Of a hub: who keeps the kernel from using its ports. */
+  readonly portOwners = new Map<number, unknown>();
 
   constructor(hcd: Hcd, parent: UsbDevice | undefined, port: number, speed: number) {
     this.hcd = hcd;

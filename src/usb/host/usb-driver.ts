@@ -91,15 +91,15 @@ class UsbBus {
     return driver === undefined ? undefined : this.#drivers.get(driver);
   }
 
-  *claim(driver: UsbDriver, intf: UsbInterface): Kernel<void> {
+  *claim(driver: UsbDriver, intf: UsbInterface, isQuiet: boolean): Kernel<void> {
     if (intf.device.driver !== undefined) throw new Errno('EBUSY', `${intf.device.name} is ${intf.device.driver.name}'s`);
     if (!intf.isAuthorized) throw new Errno('ENODEV', `${intf.device.name} is not authorized`);
     // Whoever claims has seen to it: nothing is probed.
-    yield* this.bus.bind(intf.device, this.#deviceDrivers.get(driver) as DeviceDriver);
+    yield* this.bus.bind(intf.device, this.#deviceDrivers.get(driver) as DeviceDriver, isQuiet);
   }
 
-  *release(intf: UsbInterface): Kernel<void> {
-    yield* this.bus.unbind(intf.device);
+  *release(intf: UsbInterface, isQuiet = false): Kernel<void> {
+    yield* this.bus.unbind(intf.device, isQuiet);
   }
 
   /** usb_unbind_interface: nothing is left queued, and the alternate setting goes back to 0. */
@@ -161,12 +161,18 @@ export const registerUsbDriver = (system: System, driver: UsbDriver): void => us
 /** usb_deregister. */
 export const deregisterUsbDriver = (system: System, driver: UsbDriver): void => usbBus(system).remove(driver);
 
-/** usb_driver_claim_interface. @throws Errno EBUSY another driver has it; ENODEV it is not authorized */
-export const claimInterface = (driver: UsbDriver, intf: UsbInterface): Kernel<void> =>
-  usbBus(intf.usbDevice.hcd.system).claim(driver, intf);
+/**
+ * usb_driver_claim_interface.
+ *
+ * @param isQuiet whether no event tells of it
+ * @throws Errno EBUSY another driver has it; ENODEV it is not authorized
+ */
+export const claimInterface = (driver: UsbDriver, intf: UsbInterface, isQuiet = false): Kernel<void> =>
+  usbBus(intf.usbDevice.hcd.system).claim(driver, intf, isQuiet);
 
 /** usb_driver_release_interface. */
-export const releaseInterface = (intf: UsbInterface): Kernel<void> => usbBus(intf.usbDevice.hcd.system).release(intf);
+export const releaseInterface = (intf: UsbInterface, isQuiet = false): Kernel<void> =>
+  usbBus(intf.usbDevice.hcd.system).release(intf, isQuiet);
 
 /** Who serves an interface now. */
 export const driverOf = (intf: UsbInterface): UsbDriver | undefined => usbBus(intf.usbDevice.hcd.system).driverOf(intf);

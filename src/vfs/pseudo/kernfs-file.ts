@@ -161,9 +161,11 @@ export function operationsOf(content: Content): FileOperations {
   return content.kind === 'binary' && content.attribute.mmap !== undefined ? operationsWithMmap : operations;
 }
 
+const { fsync: _, ...withoutFsync } = directoryOperations;
+
 /** kernfs_dir_fops: a folder that is gone lists nothing but itself. */
 export const kernfsDirectoryOperations: FileOperations = {
-  ...directoryOperations,
+  ...withoutFsync,
   llseek: (file, offset, whence) => genericSeek(file, offset, whence, POSITION_MAX),
   readdir(file) {
     (file.inode as TreeInode).accessed(file);

@@ -172,6 +172,33 @@ describe('/dev/keembay-ipc', () => {
     sys.close(fd);
   });
 
+  test('says in debugfs what the statistics have no place for', () => {
+    const { sys, fd, firmware, pass } = openNode({ poolSlots: 2 });
+    for (let i = 0; i < 2; i++) sys.write(fd, record(i, i));
+    expect(errnoOf(() => sys.write(fd, record(0, 0)))).toBe('ENOMEM');
+    pass(3e6);
+    for (let i = 0; i < 2; i++) firmware.free(firmware.pop() ?? { slot: undefined });
+    pass(5e6);
+    sys.write(fd, record(3, 3));
+    const file = sys.open('/sys/kernel/debug/keembay-ipc/observations', O_RDONLY);
+    const lines = Buffer.from(sys.read(file, 4096)).toString().trimEnd().split('\n');
+    sys.close(file);
+    const seen = Object.fromEntries(lines.map((line) => [line.split(' ')[0], line.split(' ').slice(1).join(' ')]));
+    expect(seen).toMatchObject({
+      allocated_max: '2',
+      early_reuses: '0',
+      exhausted: '1',
+      exhausted_ns: '8000000',
+      refused_by_channel: '20:1',
+      discovery: '1us:0 10us:0 100us:0 1ms:0 10ms:1 100ms:0 1s:0 more:0',
+      overflows_by_processor: '',
+      irqs: '0',
+      buffers: '0',
+    });
+    expect(seen.sent_by_queue).toBe('0:0 1:0 2:0 3:0 4:0 5:0 6:0 7:0 8:0 9:0 10:3');
+    sys.close(fd);
+  });
+
   test('files that are open when the driver goes say ENODEV', () => {
     const { sys, fd, machine, pollOf, pass, start, remove } = openNode();
     const reader = machine.spawn(function* (own) {

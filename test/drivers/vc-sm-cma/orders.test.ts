@@ -162,6 +162,20 @@ describe('the source is dropped', () => {
     expect(on.machine.system.findings.all.map(({ rule }) => rule)).toEqual(['vcsm-handle-left', 'vcsm-buffer-left']);
   });
 
+  test('by RELEASED when there is no file for the second dma-buf: FREE is sent', () => {
+    const on = bench();
+    const node = openNode(on);
+    const source = heapBuffer(on);
+    on.machine.faults.add('file:what=dmabuf:nth=1:ENFILE');
+    expect(codeOf(() => importFd(on, node, source))).toBe('ENFILE');
+    on.sys.close(source);
+    expect([listed(on), isSourceAlive(on)]).toEqual([[['c0000020', 2]], true]);
+    settle(on);
+    expect([listed(on), isSourceAlive(on), errors(on)]).toEqual([[], false, []]);
+    expect(vpuLog(on).slice(-2)).toEqual(['FREE handle c0000020, 0 references left', 'RELEASED handle c0000020 kernel_id 00000001']);
+    end(on, node);
+  });
+
   test('two imports of one source are two buffers, each with its own end', () => {
     const on = bench();
     const node = openNode(on);

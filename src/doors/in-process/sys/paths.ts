@@ -100,7 +100,7 @@ export abstract class PathSys<M extends Mode> extends SysBase<M> {
 
   /** mount(2). @param flags MS_ bits */
   mount(source: string, path: string, type: string, flags = 0, data = ''): Result<M, number> {
-    return this.invoke('mount', [source, path, type, flags], () => calls.mount(this.task, source, path, type, flags, data));
+    return this.invoke('mount', [source, path, type, flags, data], () => calls.mount(this.task, source, path, type, flags, data));
   }
 
   /** umount2(2). @param flags MNT_ bits */

@@ -1,5 +1,6 @@
 import * as protocol from '../protocol.ts';
 import type { Slot } from '../slot.ts';
+import { aio } from './aio.ts';
 import { bytes } from './bytes.ts';
 import { type Call, type Readers, refused } from './call.ts';
 import { control } from './control.ts';
@@ -27,6 +28,7 @@ const readers: Readers = {
   ...tree,
   ...sockets,
   ...portal,
+  ...aio,
 };
 
 /** Reads the request of a slot. */

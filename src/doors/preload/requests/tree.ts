@@ -1,6 +1,6 @@
-import { Errno } from '../../../abi/index.ts';
+import { Errno, isErrno } from '../../../abi/index.ts';
 import { AT_FDCWD, AT_REMOVEDIR } from '../../../abi/uapi/index.ts';
-import { calls, copyFails, type DirectoryEntry, type Kernel, type MaybeKernel } from '../../../kernel/index.ts';
+import { calls, copyFails, type DirectoryEntry, finish, type Kernel, type MaybeKernel } from '../../../kernel/index.ts';
 import * as protocol from '../protocol.ts';
 import { resolvePath } from '../resolve-path.ts';
 import type { Slot } from '../slot.ts';
@@ -14,10 +14,12 @@ function putText(slot: Slot, text: string): number {
   return bytes.length;
 }
 
+type Strings = readonly [string, string, string, string];
+
 /** The strings of a request, each with a NUL behind it. */
-function stringsOf(slot: Slot): readonly [string, string, string] {
-  const [a = '', b = '', c = ''] = pathOf(slot).split('\0');
-  return [a, b, c];
+function stringsOf(slot: Slot): Strings {
+  const [a = '', b = '', c = '', d = ''] = pathOf(slot).split('\0');
+  return [a, b, c, d];
 }
 
 /** `struct linux_dirent64`, one behind the other. */
@@ -88,14 +90,27 @@ function nameCall(slot: Slot): Call {
   }
 }
 
+/** Folders of the machine's own up to a folder of the host at which something is to be mounted. */
+function* makeMountPoint(slot: Slot, path: string): Kernel<void> {
+  for (const { index } of `${path}/`.matchAll(/(?!^)\//g)) {
+    try {
+      yield* finish(calls.mkdirat(slot.task, AT_FDCWD, path.slice(0, index), 0o755));
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+  }
+}
+
+function* mount(slot: Slot, [path, source, type, data]: Strings, flags: number): Kernel<number> {
+  if (!slot.client.server.page.emulates(path)) yield* makeMountPoint(slot, path);
+  return yield* finish(calls.mount(slot.task, source, path, type, flags, data));
+}
+
 function mountCall(slot: Slot): Call {
   const flags = slot.argument(0);
-  const [path, source, type] = stringsOf(slot);
-  return {
-    name: 'mount',
-    args: [source, path, type, flags],
-    begin: () => calls.mount(slot.task, source, path, type, flags, ''),
-  };
+  const strings = stringsOf(slot);
+  const [path, source, type, data] = strings;
+  return { name: 'mount', args: [source, path, type, flags, data], begin: () => mount(slot, strings, flags) };
 }
 
 /** A call on one path, with a number. */

@@ -29,7 +29,7 @@ const DEFAULT_BCD_DEVICE = 0x0612;
 export class GadgetInfo extends ConfigGroup {
   readonly system: System;
   /** Held while it is put together, bound or unbound. */
-  readonly lock = new Mutex('a gadget');
+  readonly lock: Mutex;
   readonly desc: UsbDeviceDescriptor = {
     bLength: USB_DT_DEVICE_SIZE,
     bDescriptorType: USB_DT_DEVICE,
@@ -65,6 +65,7 @@ export class GadgetInfo extends ConfigGroup {
     const functions = new ConfigGroup('functions', functionsType(self));
     super(name, gadgetType, [functions, new ConfigGroup('configs', configsType(self)), strings, osDesc, webUsb]);
     this.system = system;
+    this.lock = new Mutex(`the gadget ${name}`, system.lockdep.lockClass('gadget_info'));
     this.strings = strings;
     this.osDesc = osDesc;
     this.webUsb = webUsb;

@@ -1,0 +1,2 @@
+/** A DMA controller between memory and a stream of samples. */
+export { AxiDmac, type AxiDmacDescription } from './axi-dmac.ts';
