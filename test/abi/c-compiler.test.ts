@@ -15,6 +15,7 @@ import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
 import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
+import * as idxd from '../../src/abi/uapi/idxd.ts';
 import * as iioBuffer from '../../src/abi/uapi/iio-buffer.ts';
 import * as iioEvents from '../../src/abi/uapi/iio-events.ts';
 import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
@@ -112,6 +113,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [dmaTest, ['ioctopus/dma-test.h']],
   [ims, ['ioctopus/ims.h']],
   [keembayIpc, ['ioctopus/keembay-ipc.h']],
+  [idxd, ['linux/idxd.h']],
   [limits, ['linux/limits.h']],
   [memfd, ['linux/memfd.h']],
   [mman, ['sys/mman.h', 'linux/mman.h']],
@@ -145,7 +147,8 @@ function definedIn(headers: readonly string[]): { has(name: string): boolean } {
   return {
     has(name) {
       const struct = /struct (\w+)/.exec(name)?.[1];
-      return struct === undefined ? new RegExp(`#define ${name}\\b`).test(macros) : new RegExp(`struct ${struct}\\s*\\{`).test(text);
+      if (struct === undefined) return new RegExp(`#define ${name}\\b`).test(macros) || new RegExp(`\\b${name}\\s*[=,}]`).test(text);
+      return new RegExp(`struct ${struct}\\s*\\{`).test(text);
     },
   };
 }

@@ -82,8 +82,8 @@ export const IO_SOCKET = 80;
 export const IO_SOCKET_CALL = 81;
 export const IO_MESSAGE = 82;
 export const IO_OPEN_MERGED = 83;
-export const IO_AIO = 100;
 export const IO_STORE = 90;
+export const IO_AIO = 100;
 
 /** By which kind of instruction: enum io_store. */
 export const IO_STORE_PLAIN = 0;

@@ -39,6 +39,16 @@ export interface QueueSetup {
 
 const PAGE_SIZE = 4096;
 
+/** /sys/module/idxd, by which accel-config knows that there is a driver. */
+function showModule({ deviceModel }: System): void {
+  const folder = deviceModel.modules.createDirectory('idxd');
+  folder.createFile({ name: 'initstate', mode: 0o444, show: () => 'live\n' });
+  folder.createFile({ name: 'refcnt', mode: 0o444, show: () => '0\n' });
+  const parameters = folder.createDirectory('parameters');
+  parameters.createFile({ name: 'sva', mode: 0o444, show: () => 'Y\n' });
+  parameters.createFile({ name: 'tc_override', mode: 0o444, show: () => 'N\n' });
+}
+
 /** The driver, with all devices that it has. */
 export class Idxd {
   readonly devices: IdxdDevice[] = [];
@@ -58,6 +68,7 @@ export class Idxd {
     this.#irqs = irqs;
     this.#region = system.devices.allocateRegion('dsa');
     this.#page = system.memory.allocate(PAGE_SIZE, 'portals of dsa');
+    showModule(system);
     this.#bus = new DsaBus(system, { add: (queue) => this.#addNode(queue), remove: (queue) => queue.removeNode?.() });
   }
 
@@ -141,6 +152,7 @@ export class Idxd {
   *remove(): Kernel<void> {
     for (const removal of this.#removals.reverse()) yield* removal();
     this.#bus.remove();
+    this.#system.deviceModel.modules.remove('idxd');
     this.#system.devices.releaseRegion(this.#region);
     this.#page.put();
   }

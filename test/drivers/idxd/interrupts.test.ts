@@ -71,11 +71,11 @@ function* task(sys: Sys<'task'>, number: number, rounds: number) {
       destination: memory.address + 64,
       size: 8,
       handle,
-      fields: [[16, 8, pattern]],
+      fields: [[16, 8, pattern]] as const,
     };
     for (;;) {
       try {
-        yield* sys.write(fd, descriptor(wanted as Parameters<typeof descriptor>[0]));
+        yield* sys.write(fd, descriptor(wanted));
         break;
       } catch (error) {
         if (!String(error).includes('EAGAIN')) throw error;

@@ -22,11 +22,10 @@ function storeCall(slot: Slot): Call {
   return {
     name: kind === 'plain' ? 'store' : kind,
     args: [file?.path, offset, length],
-    begin: () => {
+    *begin() {
       if (file === undefined) throw new Errno('EBADF', 'the mapping is of no file that the process has');
-      return calls.portalStore(slot.task, file, { kind, offset, bytes });
+      return (yield* calls.portalStore(slot.task, file, { kind, offset, bytes })) ? 1 : 0;
     },
-    end: (isTaken: boolean) => (isTaken ? 1 : 0),
   };
 }
 
