@@ -112,7 +112,8 @@ function* release({ queue, pasid, session, hide }: QueueClient): Kernel<void> {
   if (queue.clients > 0) queue.clients--;
 }
 
-const isOther = ({ process }: QueueClient, task: Task | undefined) => task?.tgid !== process;
+/** Whether a task is of another process than the one that opened the queue; nobody is not. */
+const isOther = ({ process }: QueueClient, task: Task | undefined) => task !== undefined && task.tgid !== process;
 
 export function nodeOperations({ queue, page, errors, show }: NodeParts): FileOperations<QueueClient> {
   const { device } = queue;
