@@ -8,6 +8,7 @@ import { runNative } from '../support/run.ts';
 const folder = temporaryFolder();
 const include = `-I${join(root, 'native-shims/include')}`;
 const build = (name: string) => compile(join(root, `test/native/programs/${name}.c`), join(folder, name), include);
+const CLIENTS = '/sys/bus/dsa/devices/wq0.0/clients';
 const options = ['--board', 'dsa', '--strict'];
 const testWithAccelConfig = test.skipIf(spawnSync('accel-config', ['--version']).error !== undefined);
 
@@ -73,6 +74,15 @@ describe.runIf(process.arch === 'x64')('a portal natively', () => {
   testWithCompiler('200 processes on one shared queue get exactly their own completions, each by its own vector', async () => {
     const { status, stdout, stderr } = await runNative([build('dsa-crowd'), '200', '5'], { options });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '200 of 200\n', stderr: '' });
+  });
+
+  testWithCompiler('processes that are killed in the middle leave the queue to the others', async () => {
+    const crowd = build('dsa-crowd');
+    const until = (count: number) => `until [ "$(cat ${CLIENTS})" = ${count} ]; do sleep 0.01; done`;
+    const killed = '$(cat /proc/$!/task/$!/children) $!';
+    const script = `${crowd} 20 1000000 >/dev/null & ${until(20)}; kill -9 ${killed}; wait; ${crowd} 10 10; ${until(0)}`;
+    const { status, stdout, stderr } = await runNative(['sh', '-c', script], { options });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '10 of 10\n', stderr: expect.not.stringContaining('ioctopus') });
   });
 
   testWithCompiler('examples/dsa-memmove', async () => {

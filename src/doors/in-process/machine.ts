@@ -72,8 +72,7 @@ export class InProcessMachine extends Machine implements ProgramStarter {
    */
   async run(): Promise<void> {
     const { scheduler, clock } = this.system;
-    const isDone = () => [...this.#programs].every((running) => running.outcome !== undefined);
-    for (scheduler.runReady(); !isDone(); scheduler.runReady()) {
+    for (scheduler.runReady(); !this.#isDone(); scheduler.runReady()) {
       await null;
       if (scheduler.ready > 0 || clock.runNext()) continue;
       await new Promise(setImmediate);
@@ -84,6 +83,12 @@ export class InProcessMachine extends Machine implements ProgramStarter {
     for (const running of ended) {
       if (running.outcome?.ok === false && !running.isSeen && !(running.outcome.error instanceof Killed)) throw running.outcome.error;
     }
+  }
+
+  /** Asked between any two events, so it stops at the first that goes on. */
+  #isDone(): boolean {
+    for (const { outcome } of this.#programs) if (outcome === undefined) return false;
+    return true;
   }
 
   #makeTask(comm: string, credentials: Credentials, isTracked = true): Task {

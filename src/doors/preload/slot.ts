@@ -193,6 +193,8 @@ export class Slot {
     this.endWatch();
     if (this.#waker !== undefined) this.client.server.addon.close(this.#waker);
     if (this.state !== 'idle') this.task.signals.send(SIGKILL);
+    // A device may be the one that waits for it.
+    this.#replied.wake();
   }
 
   /** The program's thread has done it. */

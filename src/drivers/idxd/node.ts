@@ -3,6 +3,7 @@ import { Errno, isErrno } from '../../abi/index.ts';
 import { DSA_OPCODE_BATCH, PAGE_SIZE, POLLIN, POLLNVAL, POLLRDNORM } from '../../abi/uapi/index.ts';
 import { ImsSession, imsRequests, vfioIrqRequests } from '../../ims/index.ts';
 import {
+  type AddressSpace,
   type File,
   type FileOperations,
   ioctls,
@@ -45,26 +46,45 @@ export interface NodeParts {
 
 const NOTHING = new Uint8Array(0);
 
-/** Memory of a process as a device reaches it: whenever it likes, or through the thread that waits. */
-function deviceMemory({ space, memory }: Task): DeviceMemory {
-  if (space !== undefined)
-    return { isBorrowed: false, read: (at, length) => space.read(at, length), write: (at, bytes) => space.write(at, bytes) };
-  return {
-    isBorrowed: true,
-    read: (at, length) => orElse(memory.read(at, length), NOTHING),
-    write: (at, bytes) => orElse(memory.write(at, bytes), 0),
-  };
-}
+/** Memory of a process that the device reaches whenever it likes. */
+const ownMemory = (space: AddressSpace): DeviceMemory => ({
+  isBorrowed: false,
+  isGone: false,
+  read: (at, length) => space.read(at, length),
+  write: (at, bytes) => space.write(at, bytes),
+});
 
-/** A process that is gone has no memory. */
-function* orElse<T>(access: ReturnType<UserMemory['read']> | ReturnType<UserMemory['write']>, nothing: T): Kernel<T> {
-  try {
-    return (yield* access) as T;
-  } catch (error) {
-    if (isErrno(error, 'EFAULT')) return nothing;
-    throw error;
+/** Memory that a thread reaches for the device while it waits. */
+class BorrowedMemory implements DeviceMemory {
+  readonly isBorrowed = true;
+  isGone = false;
+  readonly #memory: UserMemory;
+
+  constructor(memory: UserMemory) {
+    this.#memory = memory;
+  }
+
+  read(at: number, length: number): Kernel<Uint8Array> {
+    return this.#orElse(this.#memory.read(at, length), NOTHING);
+  }
+
+  write(at: number, bytes: Uint8Array): Kernel<number> {
+    return this.#orElse(this.#memory.write(at, bytes), 0);
+  }
+
+  /** A process that is gone has no memory. */
+  *#orElse<T>(access: Kernel<T>, nothing: T): Kernel<T> {
+    try {
+      return yield* access;
+    } catch (error) {
+      if (!isErrno(error, 'EFAULT')) throw error;
+      this.isGone = true;
+      return nothing;
+    }
   }
 }
+
+const deviceMemory = ({ space, memory }: Task): DeviceMemory => (space === undefined ? new BorrowedMemory(memory) : ownMemory(space));
 
 /** Through a thread that waits the device reaches memory no longer than that. */
 function* untilDone(work: DsaWork, memory: DeviceMemory): Kernel<void> {
@@ -112,7 +132,8 @@ function* release({ queue, pasid, session, hide }: QueueClient): Kernel<void> {
   if (queue.clients > 0) queue.clients--;
 }
 
-const isOther = ({ process }: QueueClient, task: Task | undefined) => task?.tgid !== process;
+/** Whether a task is of another process than the one that opened the queue; nobody is not. */
+const isOther = ({ process }: QueueClient, task: Task | undefined) => task !== undefined && task.tgid !== process;
 
 export function nodeOperations({ queue, page, errors, show }: NodeParts): FileOperations<QueueClient> {
   const { device } = queue;

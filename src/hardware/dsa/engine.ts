@@ -66,8 +66,9 @@ export class Engine {
     const record = new Completion();
     const isMember = batchIndex !== undefined;
     const { flags, completion } = descriptor;
-    const fail = (status: number, faultAddress = 0, isWrite = false) =>
-      this.#onError({ status, descriptor, work, faultAddress, isWrite, batchIndex });
+    const fail = (status: number, faultAddress = 0, isWrite = false) => {
+      if (!work.memory.isGone) this.#onError({ status, descriptor, work, faultAddress, isWrite, batchIndex });
+    };
     if ((flags & IDXD_OP_FLAG_CRAV) !== 0 && completion % RECORD_SIZE !== 0) {
       fail(DSA_COMP_CRA_ALIGN);
       return DSA_COMP_CRA_ALIGN;

@@ -99,4 +99,6 @@ export class Completion {
 export interface DeviceMemory extends Pick<UserMemory, 'read' | 'write'> {
   /** Whether it can be reached only while whoever has submitted the descriptor waits for it. No time passes for such a descriptor. */
   readonly isBorrowed: boolean;
+  /** Whether the process has ended: then nobody is there to be told of an error. */
+  readonly isGone: boolean;
 }

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import type { Errno } from '../../../src/abi/index.ts';
 import * as uapi from '../../../src/abi/uapi/index.ts';
 import type { DsaOptions } from '../../../src/index.ts';
-import type { Wanted } from '../../hardware/dsa/fixture.ts';
+import { descriptor, type Wanted } from '../../hardware/dsa/fixture.ts';
 import { bootDsa, client } from './fixture.ts';
 
 const { IDXD_OP_FLAG_CRAV: CRAV, IDXD_OP_FLAG_RCR: RCR, IDXD_OP_FLAG_RCI: RCI, IDXD_OP_FLAG_BOF: BOF, IDXD_OP_FLAG_FENCE: FENCE } = uapi;
@@ -117,6 +118,64 @@ describe('mmap', () => {
     expect(setup.status()[0]).toBe(uapi.DSA_COMP_SUCCESS);
     sys.munmap(portal);
     expect(() => sys.movdir64b(portal.address, setup.bytes(move(setup)))).toThrow('EFAULT');
+  });
+});
+
+describe('who may', () => {
+  test('the portal needs CAP_SYS_RAWIO; write does not', async () => {
+    const { machine, fs, sys } = bootDsa();
+    fs.chmodSync('/dev/dsa/wq0.0', 0o666);
+    const user = machine.spawn(
+      function* (own) {
+        const fd = yield* own.open('/dev/dsa/wq0.0', uapi.O_RDWR);
+        const record = own.allocate(32).address;
+        yield* own.write(fd, descriptor({ opcode: uapi.DSA_OPCODE_NOOP, flags: DONE, completion: record }));
+        yield* own.nanosleep(1e6);
+        const status = own.peek(record, 1)[0];
+        try {
+          yield* own.mmap(fd, { length: 4096, prot: uapi.PROT_WRITE });
+        } catch (error) {
+          return [status, (error as Errno).code];
+        } finally {
+          yield* own.close(fd);
+        }
+        return [status, 'mapped'];
+      },
+      { credentials: { uid: 1000, gid: 1000, groups: [] } },
+    );
+    await machine.run();
+    expect(user.result()).toEqual([uapi.DSA_COMP_SUCCESS, 'EPERM']);
+    expect(sys.stat('/dev/dsa/wq0.0').uid).toBe(0);
+    machine.shutdown();
+  });
+
+  test('a child has the descriptor and may not use it', async () => {
+    const { machine } = bootDsa();
+    const codes: string[] = [];
+    machine.spawn(function* (own) {
+      const fd = yield* own.open('/dev/dsa/wq0.0', uapi.O_RDWR);
+      const child = yield* own.fork(function* (its) {
+        const tries = [
+          () => its.write(fd, descriptor({ opcode: uapi.DSA_OPCODE_NOOP })),
+          () => its.mmap(fd, { length: 4096, prot: uapi.PROT_WRITE }),
+          () => its.ioctl(fd, uapi.IMS_GET_INFO),
+        ];
+        for (const attempt of tries) {
+          try {
+            yield* attempt() as ReturnType<typeof its.close>;
+            codes.push('done');
+          } catch (error) {
+            codes.push((error as Errno).code);
+          }
+        }
+        yield* its.close(fd);
+      });
+      yield* own.waitpid(child);
+      yield* own.close(fd);
+    });
+    await machine.run();
+    expect(codes).toEqual(['EPERM', 'EPERM', 'EPERM']);
+    machine.shutdown();
   });
 });
 

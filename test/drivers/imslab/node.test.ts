@@ -120,9 +120,9 @@ describe('/dev/imslab', () => {
       hwirq: 10,
       int_handle: 10,
       flags: 4 | 8 | 16 | 32,
-      irte: 10,
+      irte: 28,
       count: 1,
-      addr_lo: 0xfee00018 + (10 << 5),
+      addr_lo: 0xfee00018 + (28 << 5),
     });
   });
 

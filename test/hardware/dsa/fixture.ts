@@ -9,6 +9,7 @@ export const MEMORY_SIZE = 1 << 18;
 /** Memory from address 0 on, with pages that can be taken away. */
 export class FlatMemory implements DeviceMemory {
   readonly isBorrowed = false;
+  readonly isGone = false;
   readonly bytes = new Uint8Array(MEMORY_SIZE);
   readonly missing = new Set<number>();
   readonly readOnly = new Set<number>();
