@@ -166,11 +166,9 @@ static bool is_warped(const struct aio_context *context)
 }
 
 /* Waits until the server has something to report: 1, 0 when the time is over, or a negative errno. */
-static long wait_warped(const struct aio_context *context, struct timespec *timeout, const struct aio_sigset *set)
+static long wait_warped(const struct aio_context *context, const struct timespec *timeout, const struct aio_sigset *set)
 {
-	struct pollfd waker = { context->waker, POLLIN, 0 };
-
-	return poll_any(&waker, 1, timeout, set && set != &no_sigset ? set->mask : NULL);
+	return poll_own(context->waker, timeout, set && set != &no_sigset ? set->mask : NULL);
 }
 
 long aio_getevents(uint64_t id, long least, long most, struct io_event *events, const struct timespec *timeout,
