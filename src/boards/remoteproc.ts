@@ -208,7 +208,6 @@ function setUp(machine: Machine, options: RemoteprocOptions): RemoteprocParts {
     regions: () => [],
   });
 
-  volume.mkdirSync('/lib/firmware', { recursive: true });
   const install = (name: string, bytes: Uint8Array) => volume.writeFileSync(`/lib/firmware/${name}`, bytes);
   install('echo.elf', echoFirmware());
   install('crash.elf', crashFirmware());
