@@ -76,32 +76,27 @@ class Trial {
     this.#board = remoteproc();
     this.#machine = boot(this.#board, { seed });
     for (const rule of NONSENSE) this.#machine.system.findings.expect(rule);
-    for (const number of [0, 1]) {
-      this.#write(number, 'recovery', 'disabled');
-      this.#write(number, 'firmware', 'mutant.elf');
-    }
     // Lists of the file tree and the like are there from the first time on.
     this.run(originals()[0]?.bytes as Uint8Array, 0);
     this.#things = this.#machine.system.ledger.count();
     this.#bytes = this.#machine.ram.usedBytes;
   }
 
-  #write(number: number, attribute: string, text: string): number {
-    const { sys } = this.#machine;
-    const fd = sys.open(`/sys/class/remoteproc/remoteproc${number}/${attribute}`, O_WRONLY);
-    try {
-      return sys.write(fd, text);
-    } finally {
-      sys.close(fd);
-    }
-  }
-
   /** Starts, lets it run, and stops it, whatever became of it. */
   run(bytes: Uint8Array, number: number): keyof MutantCounts {
-    const { system } = this.#machine;
+    const { system, sys } = this.#machine;
     const { rproc } = number === 0 ? this.#board.parts.m4 : this.#board.parts.dsp;
-    const write = (attribute: string, text: string) => this.#write(number, attribute, text);
+    const write = (attribute: string, text: string) => {
+      const fd = sys.open(`/sys/class/remoteproc/remoteproc${number}/${attribute}`, O_WRONLY);
+      try {
+        return sys.write(fd, text);
+      } finally {
+        sys.close(fd);
+      }
+    };
     this.#board.parts.install('mutant.elf', bytes);
+    write('recovery', 'disabled');
+    write('firmware', 'mutant.elf');
     let taken: number;
     try {
       taken = write('state', 'start');
