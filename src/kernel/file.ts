@@ -182,9 +182,9 @@ export class File<P = any> extends Counted {
     this.inode.locks?.dropFile(this);
     if (this.#pathOf !== undefined) this.#pathOf.#dropPath();
     if ((this.mode & FMODE_PATH) === 0 && (this.mode & FMODE_OPENED) !== 0) {
-    this.#finish(this.ops.release?.(this));
-    if (this.#paths === 0) this.#finish(this.ops.dentryRelease?.(this));
-  }
+      this.#finish(this.ops.release?.(this));
+      if (this.#paths === 0) this.#finish(this.ops.dentryRelease?.(this));
+    }
     this.inode.fs.onFileGone?.();
   }
 

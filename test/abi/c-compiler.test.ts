@@ -15,8 +15,8 @@ import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
 import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
-import * as idxd from '../../src/abi/uapi/idxd.ts';
 import * as functionfs from '../../src/abi/uapi/functionfs.ts';
+import * as idxd from '../../src/abi/uapi/idxd.ts';
 import * as iioBuffer from '../../src/abi/uapi/iio-buffer.ts';
 import * as iioEvents from '../../src/abi/uapi/iio-events.ts';
 import * as dmaTest from '../../src/abi/uapi/ioctopus-dma-test.ts';
@@ -185,12 +185,12 @@ function describeStruct(layout: Struct<any>): [string, bigint, string][] {
       const member = INSIDE[type]?.[field.name] ?? field.name;
       return [
         [`${type}.${field.name} at`, BigInt(field.offset), `offsetof(${type}, ${member})`],
-      [
-        `${type}.${field.name} size`,
-        BigInt((field.layout as Layout<unknown>).size),
-        // An array without a length has none in C.
+        [
+          `${type}.${field.name} size`,
+          BigInt((field.layout as Layout<unknown>).size),
+          // An array without a length has none in C.
           `sizeof(((${type} *)0)->${member}${field === layout.tail ? '[0]' : ''})`,
-      ],
+        ],
       ];
     }),
   ];
