@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { errno } from '../../src/abi/index.ts';
@@ -41,5 +42,14 @@ describe.skipIf(!hasCompiler)('io_submit', () => {
     const { status, stdout, stderr } = await runOn(slow, [program('aio-later'), '/dev/slow']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toBe('setup: 0\nrounds: 40\nwaiter: 1 5 aaaaa.\nwaiter: 1 5 bbbbb.\ndestroy: 0\nsetup: 0\n');
+  });
+
+  test('io_uring is the host’s, and refuses what is emulated', async () => {
+    const uring = program('io-uring');
+    // A host may forbid it altogether.
+    const allowed = spawnSync(uring, ['/dev/zero'], { encoding: 'utf8' }).stdout;
+    const slow = board(({ system }) => void system.devices.addMisc({ name: 'slow', mode: 0o666, ops: slowReads() }));
+    const { status, stdout } = await runOn(slow, [uring, '/dev/slow', '/dev/zero']);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: allowed === 'read: bytes\n' ? 'read: EBADF\nread: bytes\n' : allowed });
   });
 });

@@ -24,6 +24,21 @@ static void sleep_ms(int ms)
 	usleep((useconds_t)ms * 1000);
 }
 
+static int told[2];
+
+/* A child says how far it is, and its parent waits for that. */
+static void tell(void)
+{
+	write(told[1], "x", 1);
+}
+
+static void await_told(void)
+{
+	char byte;
+
+	read(told[0], &byte, 1);
+}
+
 static void describe(void)
 {
 	begin_block(FUNCTIONFS_DESCRIPTORS_MAGIC_V2);
@@ -331,15 +346,24 @@ static void signals(void)
 	for (int restart = 0; restart < 2; restart++) {
 		sa.sa_flags = restart ? SA_RESTART : 0;
 		sigaction(SIGALRM, &sa, NULL);
-		ualarm(100000, 0);
+		ualarm(100000, 100000);
 		num("signal.out", read(out, b, 64), NULL);
-		ualarm(100000, 0);
+		ualarm(100000, 100000);
 		num("signal.in", write(in, b, 65), NULL);
-		ualarm(100000, 0);
+		ualarm(100000, 100000);
 		num("signal.ep0", read(ep0, &e, sizeof e), NULL);
 	}
-	num("signal.hits", hits, NULL);
+	ualarm(0, 0);
 	num("signal.host_in", bulk(0x81, b, 64, 200), NULL);
+}
+
+static void joined(const char *name, pthread_t thread)
+{
+	void *result;
+
+	pthread_join(thread, &result);
+	errno = (long)result < 0 ? (int)-(long)result : 0;
+	num(name, (long)result < 0 ? -1 : (long)result, NULL);
 }
 
 static void *writer(void *x)
@@ -347,8 +371,7 @@ static void *writer(void *x)
 	char b[600] = { 0 };
 	long r = write(in, b, 600);
 	(void)x;
-	say_num("thread.write", r);
-	return NULL;
+	return (void *)(r < 0 ? -(long)errno : r);
 }
 
 static void *reader(void *x)
@@ -356,8 +379,7 @@ static void *reader(void *x)
 	char b[600];
 	long r = read(out, b, 512);
 	(void)x;
-	say_num("thread.read", r);
-	return NULL;
+	return (void *)(r < 0 ? -(long)errno : r);
 }
 
 int main(void)
@@ -370,6 +392,7 @@ int main(void)
 
 	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
 	setvbuf(stdout, NULL, _IONBF, 0);
+	pipe(told);
 	make_gadget("abuse", "0x0077", MNT, NULL);
 	ep0 = open(MNT "/ep0", O_RDWR);
 	describe();
@@ -402,9 +425,8 @@ int main(void)
 	pthread_create(&b2, NULL, reader, NULL);
 	sleep_ms(100);
 	unbind_gadget();
-	pthread_join(a, NULL);
-	pthread_join(b2, NULL);
-	say_all();
+	joined("thread.write", a);
+	joined("thread.read", b2);
 	drain("unbound.events");
 	/* Unmounted while open. */
 	num("umount", umount(MNT), NULL);
@@ -430,10 +452,11 @@ int main(void)
 		describe();
 		in = open(MNT "/ep1", O_RDWR);
 		out = open(MNT "/ep2", O_RDWR);
+		tell();
 		for (;;)
 			read(out, b, 512);
 	}
-	sleep_ms(300);
+	await_told();
 	bind_gadget();
 	open_host(0x77);
 	say_all();
@@ -470,10 +493,11 @@ int main(void)
 		open_host(0x77);
 		ioctl(host, USBDEVFS_SUBMITURB, &u[0]);
 		ioctl(host, USBDEVFS_SUBMITURB, &u[1]);
+		tell();
 		pause();
 		_exit(0);
 	}
-	sleep_ms(1500);
+	await_told();
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	drain("host_killed.events");
@@ -482,8 +506,7 @@ int main(void)
 	say_all();
 	pthread_create(&a, NULL, writer, NULL);
 	num("host_killed.in", bulk(0x81, b, 1024, 500), NULL);
-	pthread_join(a, NULL);
-	say_all();
+	joined("thread.write", a);
 	unbind_gadget();
 	close(in);
 	close(out);
