@@ -55,6 +55,8 @@ export interface FileOperations<P = any> {
   readonly poll?: (file: File<P>, table: PollTable) => MaybeKernel<number>;
   /** Fills in `vma.backing`. */
   readonly mmap?: (file: File<P>, vma: Vma, task: Task) => MaybeKernel<void>;
+  /** What bytes that are written mean, for traces; undefined when they mean nothing. */
+  readonly formatData?: (bytes: Uint8Array) => string | undefined;
   /** A store to a mapping with `isPortal`. @returns whether the device took it */
   readonly portal?: (file: File<P>, store: PortalStore, task: Task) => MaybeKernel<boolean>;
   /**

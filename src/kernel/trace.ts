@@ -151,7 +151,7 @@ const formats: Readonly<Record<string, Format>> = {
     ...(((flags as number) & O_CREAT) !== 0 ? [octal(mode)] : []),
   ],
   read: ([fd, length], memory) => [String(fd), data(memory?.writes), String(length)],
-  write: ([fd, length], memory) => [String(fd), data(memory?.reads), String(length)],
+  write: ([fd, length], memory, task) => [String(fd), written(fd as number, memory, task), String(length)],
   pread: ([fd, length, offset], memory) => [String(fd), data(memory?.writes), String(length), String(offset)],
   pwrite: ([fd, length, offset], memory) => [String(fd), data(memory?.reads), String(length), String(offset)],
   lseek: ([fd, offset, from]) => [String(fd), String(offset), whence(from)],
@@ -221,6 +221,13 @@ function formatEvents(events: unknown, memory: RecordingMemory | undefined): str
 function data(copies: RecordingMemory['reads'] | RecordingMemory['writes'] | undefined): string {
   const first = copies?.[0];
   return first === undefined || !('bytes' in first) ? '""' : formatBytes(first.bytes);
+}
+
+/** What a driver makes of the first bytes that it took, or these. */
+function written(fd: number, memory: RecordingMemory | undefined, task: Task): string {
+  const first = memory?.reads[0];
+  const meaning = first !== undefined && 'bytes' in first ? task.files.at(fd)?.ops.formatData?.(first.bytes) : undefined;
+  return meaning ?? data(memory?.reads);
 }
 
 function formatIoctl(fd: number, request: number, argument: number, memory: RecordingMemory | undefined, task: Task): string[] {

@@ -68,7 +68,9 @@ describe.runIf(process.arch === 'x64')('a portal natively', () => {
 
   testWithCompiler('shows stores in traces', async () => {
     const { stderr } = await runNative([build('portal'), '/dev/dsa/wq0.0', 'enqcmd'], { options: [...options, '--strace'] });
-    expect(stderr).toMatch(/enqcmd\("\/dev\/dsa\/wq0\.0", 0, 64\) = 1\n/);
+    expect(stderr).toMatch(
+      /enqcmd\("\/dev\/dsa\/wq0\.0", 0, \{opcode=DSA_OPCODE_MEMMOVE, flags=IDXD_OP_FLAG_CRAV\|IDXD_OP_FLAG_RCR, .*, xfer_size=1000, int_handle=0\}\) = 1\n/,
+    );
   });
 
   testWithCompiler('200 processes on one shared queue get exactly their own completions, each by its own vector', async () => {

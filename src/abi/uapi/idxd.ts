@@ -1,4 +1,5 @@
 /** linux/idxd.h: descriptors and completion records of DSA, and what the driver says of a command (9 of docs/reference/ims-dsa.md). */
+import { flagFormatter } from '../flags.ts';
 
 /** What the driver says itself in `cmd_status`. */
 export const IDXD_SCMD_DEV_ENABLED = 0x80000010;
@@ -81,3 +82,66 @@ export const DSA_COMP_PFAULT_RDBA = 0x1f;
 export const DSA_COMP_STATUS_MASK = 0x7f;
 /** Of a page fault: it was a write. */
 export const DSA_COMP_STATUS_WRITE = 0x80;
+
+const formatFlags = flagFormatter({
+  bits: {
+    IDXD_OP_FLAG_FENCE,
+    IDXD_OP_FLAG_BOF,
+    IDXD_OP_FLAG_CRAV,
+    IDXD_OP_FLAG_RCR,
+    IDXD_OP_FLAG_RCI,
+    IDXD_OP_FLAG_CRSTS,
+    IDXD_OP_FLAG_CR,
+    IDXD_OP_FLAG_CC,
+    IDXD_OP_FLAG_ADDR1_TCS,
+    IDXD_OP_FLAG_ADDR2_TCS,
+    IDXD_OP_FLAG_ADDR3_TCS,
+    IDXD_OP_FLAG_CR_TCS,
+    IDXD_OP_FLAG_STORD,
+    IDXD_OP_FLAG_DRDBK,
+    IDXD_OP_FLAG_DSTS,
+  },
+});
+
+const OPCODES: ReadonlyMap<number, string> = new Map(
+  Object.entries({
+    DSA_OPCODE_NOOP,
+    DSA_OPCODE_BATCH,
+    DSA_OPCODE_DRAIN,
+    DSA_OPCODE_MEMMOVE,
+    DSA_OPCODE_MEMFILL,
+    DSA_OPCODE_COMPARE,
+    DSA_OPCODE_COMPVAL,
+    DSA_OPCODE_CR_DELTA,
+    DSA_OPCODE_AP_DELTA,
+    DSA_OPCODE_DUALCAST,
+    DSA_OPCODE_CRCGEN,
+    DSA_OPCODE_COPY_CRC,
+    DSA_OPCODE_DIF_CHECK,
+    DSA_OPCODE_DIF_INS,
+    DSA_OPCODE_DIF_STRP,
+    DSA_OPCODE_DIF_UPDT,
+    DSA_OPCODE_CFLUSH,
+  }).map(([name, number]) => [number, name]),
+);
+
+const hex = (value: number | bigint) => `0x${value.toString(16)}`;
+
+/** struct dsa_hw_desc for people, as far as all operations have it. @returns undefined for fewer than 64 bytes */
+export function formatDescriptor(bytes: Uint8Array): string | undefined {
+  if (bytes.length < 64) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const opcode = view.getUint8(7);
+  const fields = {
+    opcode: OPCODES.get(opcode) ?? hex(opcode),
+    flags: formatFlags(view.getUint32(4, true) & 0xffffff),
+    completion_addr: hex(view.getBigUint64(8, true)),
+    src_addr: hex(view.getBigUint64(16, true)),
+    dst_addr: hex(view.getBigUint64(24, true)),
+    xfer_size: view.getUint32(32, true),
+    int_handle: view.getUint16(36, true),
+  };
+  return `{${Object.entries(fields)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ')}}`;
+}

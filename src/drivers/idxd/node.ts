@@ -1,6 +1,6 @@
 /** drivers/dma/idxd/cdev.c: /dev/dsa/wqD.Q (9.1 of docs/reference/ims-dsa.md). */
 import { Errno, isErrno } from '../../abi/index.ts';
-import { DSA_OPCODE_BATCH, PAGE_SIZE, POLLIN, POLLNVAL, POLLRDNORM } from '../../abi/uapi/index.ts';
+import { DSA_OPCODE_BATCH, formatDescriptor, PAGE_SIZE, POLLIN, POLLNVAL, POLLRDNORM } from '../../abi/uapi/index.ts';
 import { ImsSession, imsRequests, vfioIrqRequests } from '../../ims/index.ts';
 import {
   type AddressSpace,
@@ -196,6 +196,7 @@ export function nodeOperations({ queue, page, errors, show }: NodeParts): FileOp
       else yield* enqueue(client, whole, task);
       return true;
     },
+    formatData: formatDescriptor,
     showFdinfo: (file) => file.private.session.fdinfo(),
     ...ioctls<QueueClient>(...imsRequests(sessionOf), ...vfioIrqRequests(sessionOf)),
   };

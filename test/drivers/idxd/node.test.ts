@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Errno } from '../../../src/abi/index.ts';
 import * as uapi from '../../../src/abi/uapi/index.ts';
-import type { DsaOptions } from '../../../src/index.ts';
+import { boot, type DsaOptions, dsa } from '../../../src/index.ts';
 import { descriptor, type Wanted } from '../../hardware/dsa/fixture.ts';
 import { bootDsa, client } from './fixture.ts';
 
@@ -41,6 +41,18 @@ describe('write', () => {
       expect(record[0]).toBe(uapi.DSA_COMP_SUCCESS);
       expect(Buffer.compare(setup.sys.peek(setup.place(0x8000), 20_000), data)).toBe(0);
     }
+  });
+
+  test('is shown as a descriptor', () => {
+    const lines: string[] = [];
+    const machine = boot(dsa({ cpus: 4 }), { trace: ({ text }) => lines.push(text) });
+    const fd = machine.sys.open('/dev/dsa/wq0.0', uapi.O_RDWR);
+    machine.sys.write(fd, descriptor({ opcode: uapi.DSA_OPCODE_NOOP, flags: DONE, completion: machine.sys.allocate(32).address }));
+    machine.sys.close(fd);
+    machine.shutdown();
+    expect(lines.find((line) => line.startsWith('write('))).toMatch(
+      /^write\(0, \{opcode=DSA_OPCODE_NOOP, flags=IDXD_OP_FLAG_CRAV\|IDXD_OP_FLAG_RCR, completion_addr=0x\w+, .*\}, 64\) = 64$/,
+    );
   });
 
   test('takes whole descriptors only, and none of less than one', () => {

@@ -21,7 +21,7 @@ function storeCall(slot: Slot): Call {
   const file = slot.client.fileOf(slot.primaryHandle);
   return {
     name: kind === 'plain' ? 'store' : kind,
-    args: [file?.path, offset, length],
+    args: [file?.path, offset, { toString: () => file?.ops.formatData?.(bytes) ?? `${length} bytes` }],
     *begin() {
       if (file === undefined) throw new Errno('EBADF', 'the mapping is of no file that the process has');
       return (yield* calls.portalStore(slot.task, file, { kind, offset, bytes })) ? 1 : 0;
