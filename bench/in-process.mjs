@@ -1,6 +1,6 @@
 // How long calls take in process, of what users import.
-import { boot, keembay } from 'ioctopus';
-import { DmaDevice, NonCoherentCaches } from 'ioctopus/driver';
+import { boot, keembay, zcu102 } from 'ioctopus';
+import { addSampleHost, copyToUsb, DmaDevice, makeGadget, NonCoherentCaches, shareWithUsb, WaitQueue, wait } from 'ioctopus/driver';
 import * as uapi from 'ioctopus/uapi';
 import { Volume } from 'memfs';
 import { answerRounds, CALLS } from './rounds.mjs';
@@ -31,7 +31,31 @@ const written = { memory, offset: 0, length: WRITTEN };
 const copies = [new Uint8Array(PICTURE), new Uint8Array(PICTURE)];
 let round = 0;
 
+/** A program that sends samples to a USB host whenever it is told how. */
+const MIB = 2 ** 20;
+const radioBoard = zcu102({ isUnlimited: true, dmaBytesPer_ns: Number.POSITIVE_INFINITY });
+const radio = boot(radioBoard);
+radioBoard.parts.usb.rate.value = 1;
+addSampleHost(radio.system, { size: MIB, received() {} });
+const told = new WaitQueue('samples to be wanted');
+let way;
+radio.spawn(function* (program) {
+  const { endpoint } = yield* makeGadget(program);
+  for (;;) {
+    yield* wait(told, () => way !== undefined);
+    yield* way(program, { size: MIB, count: 32, endpoint });
+    way = undefined;
+  }
+});
+const stream = (wanted) => {
+  way = wanted;
+  told.wake();
+  radio.system.scheduler.runUntil(() => way === undefined, 'the bench');
+};
+
 await answerRounds({
+  share: { prepare() {}, work: () => stream(shareWithUsb) },
+  copySamples: { prepare() {}, work: () => stream(copyToUsb) },
   sync() {
     for (let i = 0; i < CALLS; i++) {
       const flags = uapi.DMA_BUF_SYNC_RW | (i % 2 === 0 ? uapi.DMA_BUF_SYNC_START : uapi.DMA_BUF_SYNC_END);

@@ -19,6 +19,7 @@ import { compileAll } from './program.ts';
 import { formatHost, formatJson, formatRow, heading } from './report.ts';
 import { ringRows } from './ring-rows.ts';
 import { type Row, verdictOf } from './row.ts';
+import { samplesRows } from './samples-rows.ts';
 import { scaleRows } from './scale-rows.ts';
 import { umockdevRows } from './umockdev-rows.ts';
 import { vectorRows } from './vector-rows.ts';
@@ -43,7 +44,8 @@ async function* allRows(): AsyncGenerator<Row> {
   yield* inProcessRows();
   yield* scaleRows();
   yield* vectorRows();
-  for (const rows of [nativeRows, mountRows, ringRows, umockdevRows, growthRows, vpuRows]) yield* rows(settings);
+
+  for (const rows of [nativeRows, mountRows, ringRows, umockdevRows, growthRows, vpuRows, samplesRows]) yield* rows(settings);
 }
 
 execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', process.stderr.fd, process.stderr.fd] });

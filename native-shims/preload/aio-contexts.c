@@ -50,8 +50,16 @@ void end_aio_context(struct aio_context *context)
 	if (context->waker > 0)
 		end_own(&context->waker);
 	context->waker = 0;
-	context->armed = context->has_more = 0;
+	context->armed = context->has_more = context->has_real = 0;
 	__atomic_store_n(&context->id, 0, __ATOMIC_RELEASE);
+}
+
+void note_real_requests(uint64_t id)
+{
+	struct aio_context *context = make_aio_context(id);
+
+	if (context)
+		__atomic_store_n(&context->has_real, 1, __ATOMIC_RELAXED);
 }
 
 int64_t take_aio_waker(uint64_t id)

@@ -1,6 +1,7 @@
 /* io_submit and its like, as libaio has them and by their numbers. */
 #include "aio.h"
 #include "client.h"
+#include "waiting.h"
 #include "../spin.h"
 #include <string.h>
 
@@ -102,6 +103,8 @@ long aio_submit(uint64_t id, long count, struct iocb **list)
 			while (from + run < count && !handle_of_request(&list[from + run], &requests[0]))
 				run++;
 			n = raw(SYS_io_submit, id, run, list + from);
+			if (n > 0 && door()->warps)
+				note_real_requests(id);
 		}
 		if (n < 0)
 			return done > 0 ? done : n;
@@ -151,6 +154,23 @@ static long wait_really(uint64_t id, long least, long most, struct io_event *eve
 		   : raw(SYS_io_getevents, id, least, most, events, timeout);
 }
 
+static struct timespec timespec_of(int64_t ns)
+{
+	return ns > 0 ? (struct timespec){ ns / 1000000000, ns % 1000000000 } : (struct timespec){ 0 };
+}
+
+/* Under --time=warp the server keeps the time of who waits for emulated requests alone. */
+static bool is_warped(const struct aio_context *context)
+{
+	return door()->warps && context->waker > 0 && !__atomic_load_n(&context->has_real, __ATOMIC_RELAXED);
+}
+
+/* Waits until the server has something to report: 1, 0 when the time is over, or a negative errno. */
+static long wait_warped(const struct aio_context *context, const struct timespec *timeout, const struct aio_sigset *set)
+{
+	return poll_own(context->waker, timeout, set && set != &no_sigset ? set->mask : NULL);
+}
+
 long aio_getevents(uint64_t id, long least, long most, struct io_event *events, const struct timespec *timeout,
 		   const struct aio_sigset *set)
 {
@@ -162,23 +182,37 @@ long aio_getevents(uint64_t id, long least, long most, struct io_event *events, 
 	if (!context || least > most || least < 0)
 		return wait_really(id, least, most, events, timeout, set);
 	if (timeout) {
+		int64_t ns;
+
 		if (read_guarded(&left, (uintptr_t)timeout, sizeof left) < sizeof left)
 			return -EFAULT;
-		deadline = now_ns() + left.tv_sec * 1000000000ll + left.tv_nsec;
+		ns = left.tv_sec * 1000000000ll + left.tv_nsec;
+		deadline = now_ns() + ns;
+		/* As ktime_add_safe has it: a time that is over already is never over. */
+		if (ns < 0)
+			timeout = NULL;
 	}
 	do {
-		bool waits = done < least;
+		bool waits = done < least, is_ready = false;
 		long n, more;
 
 		if (context->has_more)
 			arm(context);
 		/* Without a wait nothing is asked but what is there. */
-		if (waits && timeout) {
-			int64_t ns = deadline - now_ns();
-
-			left = ns > 0 ? (struct timespec){ ns / 1000000000, ns % 1000000000 } : (struct timespec){ 0 };
+		left = timespec_of(waits && timeout ? deadline - now_ns() : 0);
+		if (waits && is_warped(context)) {
+			n = wait_warped(context, timeout ? &left : NULL, set);
+			if (n < 0)
+				return done > 0 ? done : n;
+			/* The real context reports it at once, unless to another thread. */
+			is_ready = n > 0;
+			left = timespec_of(is_ready ? 10000000 : 0);
+			n = wait_really(id, is_ready, most - done, events + done, &left, set);
+		} else {
+			n = wait_really(id, waits, most - done, events + done, waits && !timeout ? NULL : &left, set);
 		}
-		n = wait_really(id, waits, most - done, events + done, waits && !timeout ? NULL : &left, set);
+		if (n == 0 && is_ready)
+			continue;
 		if (n <= 0)
 			return done > 0 ? done : n;
 		if (!take_out(context, events + done, &n)) {

@@ -34,6 +34,8 @@ struct aio_context {
 	struct iocb watch;
 	/* Emulated requests were under way when last asked. */
 	uint32_t has_more;
+	/* It has had requests on real files, too. Noted only under --time=warp. */
+	uint32_t has_real;
 };
 
 /* The one of an id, or NULL. */
@@ -41,6 +43,8 @@ struct aio_context *aio_context(uint64_t id);
 /* The same, made if need be. NULL: there are too many. */
 struct aio_context *make_aio_context(uint64_t id);
 void end_aio_context(struct aio_context *context);
+/* Requests on real files were submitted. */
+void note_real_requests(uint64_t id);
 /* Has the real context report when an emulated request ends. */
 void arm(struct aio_context *context);
 /* The real context has reported. */

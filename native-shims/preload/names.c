@@ -56,6 +56,52 @@ EXPORT int mkdir(const char *path, mode_t mode)
 	return strings_call(IO_NAME, IO_MKDIR, mode, at, "", "");
 }
 
+/* No file system of the machine takes other files than its own, so that this is whether the name is free. */
+static int make_node(const char *at)
+{
+	char above[PATH_MAX];
+	char *last;
+
+	if (faccessat(AT_FDCWD, at, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return (int)finish(-EEXIST);
+	if (errno != ENOENT)
+		return -1;
+	strcpy(above, at);
+	last = strrchr(above, '/');
+	last[last == above] = 0;
+	if (faccessat(AT_FDCWD, above, F_OK, 0))
+		return -1;
+	return (int)finish(-EPERM);
+}
+
+EXPORT int mknodat(int dirfd, const char *path, mode_t mode, dev_t dev)
+{
+	char at[PATH_MAX];
+
+	return emulated_at(dirfd, path, false, at) ? make_node(at) : NEXT(mknodat)(dirfd, path, mode, dev);
+}
+
+EXPORT int mknod(const char *path, mode_t mode, dev_t dev)
+{
+	char at[PATH_MAX];
+
+	return emulated_at(AT_FDCWD, path, false, at) ? make_node(at) : NEXT(mknod)(path, mode, dev);
+}
+
+EXPORT int mkfifoat(int dirfd, const char *path, mode_t mode)
+{
+	char at[PATH_MAX];
+
+	return emulated_at(dirfd, path, false, at) ? make_node(at) : NEXT(mkfifoat)(dirfd, path, mode);
+}
+
+EXPORT int mkfifo(const char *path, mode_t mode)
+{
+	char at[PATH_MAX];
+
+	return emulated_at(AT_FDCWD, path, false, at) ? make_node(at) : NEXT(mkfifo)(path, mode);
+}
+
 EXPORT int rmdir(const char *path)
 {
 	char at[PATH_MAX];

@@ -256,6 +256,14 @@ long poll_any(struct pollfd *fds, nfds_t count, struct timespec *timeout, const 
 	return result;
 }
 
+long poll_own(int fd, const struct timespec *timeout, const sigset_t *mask)
+{
+	struct pollfd entry = { fd, POLLIN, 0 }, room[2] = { entry };
+	struct waiting w = { .count = 1, .real = room, .any_real = true };
+
+	return poll_apart(&w, &entry, duration(timeout), mask);
+}
+
 /* Whether an entry is ours; what cannot be read, the real call says. */
 static bool any_ours(uintptr_t fds, nfds_t count)
 {

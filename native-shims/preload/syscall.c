@@ -147,6 +147,9 @@ static bool interposed(long number, const long *a, long *result)
 	case SYS_getdents64:
 		*result = getdents64(INT(0), AT(1), SIZE(2));
 		return true;
+	case SYS_mknodat:
+		*result = mknodat(INT(0), AT(1), (mode_t)a[2], (dev_t)a[3]);
+		return true;
 	case SYS_mkdirat:
 		*result = mkdirat(INT(0), AT(1), (mode_t)a[2]);
 		return true;

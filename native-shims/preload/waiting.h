@@ -14,6 +14,9 @@
  */
 long poll_any(struct pollfd *fds, nfds_t count, struct timespec *timeout, const sigset_t *mask);
 
+/* The same for a descriptor of the library's own to be readable. */
+long poll_own(int fd, const struct timespec *timeout, const sigset_t *mask);
+
 /* Room for so many bytes beyond what a stack has; NULL when there is none. */
 void *make_room(size_t bytes);
 void free_room(void *room, size_t bytes);

@@ -245,14 +245,16 @@ class ArrayOf<T, I> extends Base<T[], readonly I[]> {
   readonly align: number;
   readonly element: Layout<T, I>;
   readonly count: number;
+  readonly #format: ((values: T[]) => string) | undefined;
 
-  constructor(element: Layout<T, I>, count: number) {
+  constructor(element: Layout<T, I>, count: number, format: ((values: T[]) => string) | undefined) {
     super();
     this.cName = element.cName;
     this.size = element.size * count;
     this.align = element.align;
     this.element = element;
     this.count = count;
+    this.#format = format;
   }
 
   override emitDecode(code: Code, offset: number): string {
@@ -264,13 +266,19 @@ class ArrayOf<T, I> extends Base<T[], readonly I[]> {
   }
 
   override format(value: T[]): string {
-    return `[${value.map((element) => this.element.format(element)).join(', ')}]`;
+    return this.#format?.(value) ?? `[${value.map((element) => this.element.format(element)).join(', ')}]`;
   }
 }
 
-/** `element name[count]`. */
-export function array<T, I>(element: Layout<T, I>, count: number): Layout<T[], readonly I[]> {
-  return new ArrayOf(element, count);
+/** `element name[count]`. @param format shows the elements; one by one when left out */
+export function array<T, I>(element: Layout<T, I>, count: number, format?: (values: T[]) => string): Layout<T[], readonly I[]> {
+  return new ArrayOf(element, count, format);
+}
+
+/** Bytes that hold a name: shown up to the first NUL. */
+export function quoteBytes(bytes: readonly number[]): string {
+  const end = bytes.indexOf(0);
+  return quote(String.fromCharCode(...bytes.slice(0, end < 0 ? bytes.length : end)));
 }
 
 /** A flexible array member: last in its struct, not counted in its size. */

@@ -1,4 +1,3 @@
-import { Errno } from '../abi/index.ts';
 import { addCmaHeap, addSystemHeap } from '../dma-buf/index.ts';
 import {
   addKeembayIpcNode,
@@ -23,7 +22,7 @@ import {
   XlinkPeer,
 } from '../hardware/keembay/index.ts';
 import { type Irqs, irqs, WiredController } from '../irq/index.ts';
-import type { Defect, Kernel } from '../kernel/index.ts';
+import { type Defect, firmwareClass, type Kernel } from '../kernel/index.ts';
 import type { Board, Machine } from '../machine/index.ts';
 import { CoherentRegion, DmaDevice } from '../memory/index.ts';
 import { DEFAULT_FIRMWARE, FIRMWARE_AREA, makeFirmwareFile, X509_AREA } from './keembay-firmware.ts';
@@ -45,7 +44,7 @@ export interface KeembayOptions
   readonly regionSize?: number;
   /** Whether the firmware was booted before anybody could ask for it, or waits for that; `started` when left out. */
   readonly vpu?: 'started' | 'off';
-  /** What request_firmware finds, by name; when left out, one file that is right: `vpu.bin`. */
+  /** What is put into /lib/firmware, by name; when left out, one file that is right: `vpu.bin`. */
   readonly firmwareFiles?: Readonly<Record<string, Uint8Array>>;
   /** What is added to an address of the CPU to get the VPU's; 0 when left out. */
   readonly vpuOffset?: number;
@@ -108,12 +107,14 @@ const FREE_INPUT = SPI + 200;
 
 /** The manager of the VPU, with what it needs. */
 function addVpu(
-  { system, ram }: Machine,
+  { system, ram, volume }: Machine,
   { vpu, firmwareFiles, vpuOffset = 0 }: KeembayOptions,
   { ipc, firmware, gic, irqs: all }: { ipc: KeembayIpc; firmware: VpuFirmware; gic: WiredController; irqs: Irqs },
 ) {
   const trustedApplication = new TrustedApplication(system, firmware);
-  const files = firmwareFiles ?? { [DEFAULT_FIRMWARE]: makeFirmwareFile({ vpuOffset }) };
+  firmwareClass(system);
+  for (const [name, file] of Object.entries(firmwareFiles ?? { [DEFAULT_FIRMWARE]: makeFirmwareFile({ vpuOffset }) }))
+    volume.writeFileSync(`/lib/firmware/${name}`, file);
   const watchdogs = { mss: new VpuWatchdog(gic.line(MSS_WATCHDOG_INPUT)), nce: new VpuWatchdog(gic.line(NCE_WATCHDOG_INPUT)) };
   const areas = {
     firmware: new CoherentRegion(firmware.device, ram.region('vpu-firmware')),
@@ -128,11 +129,6 @@ function addVpu(
       { registers: watchdogs.mss, irq: gic.irq(MSS_WATCHDOG_INPUT) },
       { registers: watchdogs.nce, irq: gic.irq(NCE_WATCHDOG_INPUT) },
     ],
-    requestFirmware(name) {
-      const file = Object.hasOwn(files, name) ? files[name] : undefined;
-      if (file === undefined) throw new Errno('ENOENT', `there is no firmware ${name}`);
-      return file;
-    },
     areas,
     packets: ipc.remote,
     clocks: CLOCKS,
@@ -204,6 +200,10 @@ function setUp(machine: Machine, options: KeembayOptions): KeembayParts {
     freeNotice,
     fifoAddresses: { cpu: CPU_FIFO, vpu: VPU_FIFO },
     highWater: () => ({ cpu: cpuFifo.highWater, vpu: vpuFifo.highWater }),
+    clearHardware: () => {
+      cpuFifo.forgetHistory();
+      vpuFifo.forgetHistory();
+    },
     vpuState: () => vpuParts.vpu.status,
     ...(options.closeOnRelease === undefined ? {} : { closeOnRelease: options.closeOnRelease }),
   });
@@ -252,13 +252,16 @@ export function keembay(options: KeembayOptions = {}): KeembayBoard {
     setUp(machine) {
       const made = setUp(machine, options);
       parts = made;
-      // Schemes that export packets hold files, which nobody may at the end.
-      const { pool } = made.ipc;
-      if (pool.remove !== undefined || pool.end !== undefined)
-        machine.beforeShutdown(() => {
-          machine.system.scheduler.spawn('rmmod keembay-ipc', undefined, made.remove());
-          machine.system.scheduler.runReady();
-        });
+      const { ipc, payloads } = made;
+      // What is exported or imported holds files, which nobody may at the end: schemes that export packets, and released payload that
+      // waits for a search, of which there will be none.
+      const exportsPackets = ipc.pool.remove !== undefined || ipc.pool.end !== undefined;
+      machine.beforeShutdown(() => {
+        const { scheduler } = machine.system;
+        scheduler.spawn('the last look at packets of keembay-ipc', undefined, payloads.sweep());
+        if (exportsPackets) scheduler.spawn('rmmod keembay-ipc', undefined, made.remove());
+        scheduler.runReady();
+      });
       machine.onShutdown(() => machine.system.scheduler.spawn('rmmod keembay-ipc', undefined, made.remove()));
     },
   };

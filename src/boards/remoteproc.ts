@@ -1,5 +1,5 @@
 import { addCmaHeap, addSystemHeap } from '../dma-buf/index.ts';
-import { addPlatformRproc, type PlatformRprocDescription, type RegionProfile, type Rproc, reclaim } from '../drivers/remoteproc/index.ts';
+import { addPlatformRproc, type PlatformRprocDescription, type RegionProfile, type Rproc } from '../drivers/remoteproc/index.ts';
 import { addRpmsg } from '../drivers/rpmsg/index.ts';
 import {
   crashFirmware,
@@ -208,7 +208,6 @@ function setUp(machine: Machine, options: RemoteprocOptions): RemoteprocParts {
     regions: () => [],
   });
 
-  volume.mkdirSync('/lib/firmware', { recursive: true });
   const install = (name: string, bytes: Uint8Array) => volume.writeFileSync(`/lib/firmware/${name}`, bytes);
   install('echo.elf', echoFirmware());
   install('crash.elf', crashFirmware());
@@ -228,8 +227,6 @@ function setUp(machine: Machine, options: RemoteprocOptions): RemoteprocParts {
       devcoredumps(system).removeAll();
       yield* added.remove();
       yield* dspAdded.remove();
-      for (const processor of [m4, dsp]) processor.writeReset(true);
-      for (const { rproc } of [added, dspAdded]) yield* reclaim(rproc);
       for (const bank of banks) bank.remove();
       release();
     },

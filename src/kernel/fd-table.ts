@@ -30,7 +30,7 @@ export interface Descriptors {
   reserve(closeOnExec: boolean): Kernel<number>;
   /** fd_install: puts a file, whose reference becomes the table's, behind a reserved number. */
   fill(fd: number, file: File): Kernel<void>;
-  /** put_unused_fd. */
+  /** put_unused_fd. It does not fail, whatever has become of the task meanwhile. */
   cancel(fd: number): Kernel<void>;
   /** Reserves and fills in one step. @throws Errno EMFILE; the reference stays the caller's then */
   install(file: File, closeOnExec: boolean): Kernel<number>;

@@ -183,9 +183,11 @@ export class File<P = any> extends Counted {
     if (this.watches !== undefined) for (const watch of [...this.watches]) watch.fileReleased();
     this.inode.locks?.dropFile(this);
     if (this.#pathOf !== undefined) this.#pathOf.#dropPath();
-    if ((this.mode & FMODE_PATH) !== 0 || (this.mode & FMODE_OPENED) === 0) return;
-    this.#finish(this.ops.release?.(this));
-    if (this.#paths === 0) this.#finish(this.ops.dentryRelease?.(this));
+    if ((this.mode & FMODE_PATH) === 0 && (this.mode & FMODE_OPENED) !== 0) {
+      this.#finish(this.ops.release?.(this));
+      if (this.#paths === 0) this.#finish(this.ops.dentryRelease?.(this));
+    }
+    this.inode.fs.onFileGone?.();
   }
 
   #dropPath(): void {

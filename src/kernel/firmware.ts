@@ -74,6 +74,7 @@ function* readFile(system: System, path: string): Kernel<Uint8Array> {
 /** /sys/module/firmware_class/parameters/path: where is looked first. */
 function makeFirmwareClass(system: System): { path: string } {
   const parameter = { path: '' };
+  system.vfs.claimFolder('/usr/lib/firmware', '/lib', '/usr/lib');
   const folder = system.deviceModel.modules.createDirectory('firmware_class');
   folder.createFile({ name: 'uevent', mode: 0o200, store: () => {} });
   folder.createDirectory('parameters').createFile({
@@ -89,7 +90,7 @@ function makeFirmwareClass(system: System): { path: string } {
   return parameter;
 }
 
-/** Brings up /sys/module/firmware_class. Drivers that load firmware call it when they are added. */
+/** Brings up /lib/firmware and /sys/module/firmware_class. Drivers that load firmware call it when they are added. */
 export const firmwareClass = (system: System): { path: string } => system.single(makeFirmwareClass);
 
 /**

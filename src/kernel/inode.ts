@@ -25,6 +25,8 @@ export interface FileSystem {
   readonly keepsBirth?: boolean;
   /** The machine's wall clock. */
   now(): Timespec;
+  /** Set while somebody waits for the last open file of it: one has been closed. */
+  onFileGone?: (() => void) | undefined;
 }
 
 /** What stat(2) answers. */

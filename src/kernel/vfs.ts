@@ -20,6 +20,16 @@ export interface Vfs extends NodeMaker {
   onChange: (() => void) | undefined;
   /** What is mounted, in the order it was. */
   readonly mounts: readonly { readonly path: string }[];
+  /** Paths of folders that {@link claimFolder} made. */
+  readonly claimed: readonly string[];
+  /**
+   * Makes a folder of the root file system that native programs find in the machine, not in the host.
+   *
+   * @param folder absolute
+   * @param link a link of the root to make, by which one comes to it, too: /lib on most systems
+   * @param target of that link
+   */
+  claimFolder(folder: string, link: string, target: string): void;
   /** All names in a directory, whoever may read it; none when it is no directory. @param path absolute, without symlinks */
   namesIn(path: string): readonly DirectoryEntry[];
   /** A device number for a file system that has none of its own: get_anon_bdev. */

@@ -50,6 +50,7 @@ export class FileTree implements Vfs {
   readonly #devtmpfs: Devtmpfs;
   readonly #mounts: Mounts;
   readonly #memfds: Memfds;
+  readonly claimed: string[] = [];
   #nextDev = FIRST_DEV;
   onChange: (() => void) | undefined;
 
@@ -112,6 +113,13 @@ export class FileTree implements Vfs {
   /** What is mounted, in the order it was. */
   get mounts(): readonly { readonly path: string; readonly fs: FileSystem }[] {
     return this.#mounts.all.map(({ root, fs }) => ({ path: root.path, fs }));
+  }
+
+  claimFolder(folder: string, link: string, target: string): void {
+    this.volume.mkdirSync(folder, { recursive: true });
+    this.volume.symlinkSync(target, link);
+    this.claimed.push(folder, folder.replace(target, link));
+    this.onChange?.();
   }
 
   namesIn(path: string): readonly DirectoryEntry[] {

@@ -134,7 +134,7 @@ export class Mounts {
     this.#all = this.#all.filter((one) => !gone.has(one));
     for (const { root, type } of [...gone].reverse()) {
       root.unmount();
-      if (type !== undefined) this.#release(type, root.directory);
+      if (type !== undefined) this.#releaseUnused(type, root);
     }
     this.#changed();
   }
@@ -175,12 +175,30 @@ export class Mounts {
 
   /** Whether a program works in it or has a file of it open. */
   #isBusy(at: Dentry): boolean {
-    const { ledger, tasks } = this.#system;
-    if (tasks.all().some((task) => at.isAncestorOf(task.fs.cwd as Dentry))) return true;
-    return ledger.live(['file']).some((file) => {
+    return this.#system.tasks.all().some((task) => at.isAncestorOf(task.fs.cwd as Dentry)) || this.#hasOpenFiles(at);
+  }
+
+  #hasOpenFiles(at: Dentry): boolean {
+    return this.#system.ledger.live(['file']).some((file) => {
       const dentry = dentryOf(file as File);
       return dentry !== undefined && at.isAncestorOf(dentry);
     });
+  }
+
+  /** A file system that was detached lives on until its last file is closed. */
+  #releaseUnused(type: FileSystemType, root: Dentry): void {
+    const { fs } = root.inode;
+    if (this.#hasOpenFiles(root)) {
+      // After what the file's own release has put off.
+      fs.onFileGone = () => this.#system.defer(`the end of ${fs.type}`, this.#releaseLater(type, root));
+      return;
+    }
+    fs.onFileGone = undefined;
+    this.#release(type, root.directory);
+  }
+
+  *#releaseLater(type: FileSystemType, root: Dentry): Kernel<void> {
+    if (root.inode.fs.onFileGone !== undefined) this.#releaseUnused(type, root);
   }
 
   #release(type: FileSystemType, root: Directory): void {

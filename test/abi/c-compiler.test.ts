@@ -15,6 +15,7 @@ import * as fcntl from '../../src/abi/uapi/fcntl.ts';
 import * as file from '../../src/abi/uapi/file.ts';
 import * as filter from '../../src/abi/uapi/filter.ts';
 import * as fs from '../../src/abi/uapi/fs.ts';
+import * as functionfs from '../../src/abi/uapi/functionfs.ts';
 import * as idxd from '../../src/abi/uapi/idxd.ts';
 import * as iioBuffer from '../../src/abi/uapi/iio-buffer.ts';
 import * as iioEvents from '../../src/abi/uapi/iio-events.ts';
@@ -124,6 +125,7 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [stat, ['sys/stat.h', 'linux/magic.h']],
   [udmabuf, ['linux/udmabuf.h']],
   [usbCh9, ['linux/usb/ch9.h']],
+  [functionfs, ['linux/usb/functionfs.h']],
   [vfio, ['linux/vfio.h']],
   [usbCh11, ['linux/usb/ch9.h', 'linux/usb/ch11.h']],
   [usbdeviceFs, ['linux/ioctl.h', 'linux/usbdevice_fs.h']],
@@ -138,7 +140,14 @@ const modules: readonly (readonly [object, readonly string[]])[] = [
   [socket, ['sys/socket.h', 'sys/time.h']],
 ];
 
-/** Macros and structs that some headers define. */
+/** Members of ours that C has in members of structs. */
+const INSIDE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'struct usb_functionfs_event': Object.fromEntries(
+    ['bRequestType', 'bRequest', 'wValue', 'wIndex', 'wLength'].map((name) => [name, `u.setup.${name}`]),
+  ),
+};
+
+/** Macros, enumerators and structs that some headers define. */
 function definedIn(headers: readonly string[]): { has(name: string): boolean } {
   const source = join(folder, 'headers.c');
   writeFileSync(source, `#define _GNU_SOURCE\n${headers.map((header) => `#include <${header}>\n`).join('')}`);
@@ -149,6 +158,8 @@ function definedIn(headers: readonly string[]): { has(name: string): boolean } {
       const struct = /struct (\w+)/.exec(name)?.[1];
       if (struct === undefined) return new RegExp(`#define ${name}\\b`).test(macros) || new RegExp(`\\b${name}\\s*[=,}]`).test(text);
       return new RegExp(`struct ${struct}\\s*\\{`).test(text);
+      if (struct !== undefined) return new RegExp(`struct ${struct}\\s*\\{`).test(text);
+      return new RegExp(`#define ${name}\\b`).test(macros) || new RegExp(`^\\s*${name}\\s*(=[^,]*)?,?$`, 'm').test(text);
     },
   };
 }
@@ -170,15 +181,18 @@ function describeStruct(layout: Struct<any>): [string, bigint, string][] {
   return [
     [`sizeof ${type}`, BigInt(layout.size), `sizeof(${type})`],
     [`alignof ${type}`, BigInt(layout.align), `_Alignof(${type})`],
-    ...fields.flatMap((field): [string, bigint, string][] => [
-      [`${type}.${field.name} at`, BigInt(field.offset), `offsetof(${type}, ${field.name})`],
-      [
-        `${type}.${field.name} size`,
-        BigInt((field.layout as Layout<unknown>).size),
-        // An array without a length has none in C.
-        `sizeof(((${type} *)0)->${field.name}${field === layout.tail ? '[0]' : ''})`,
-      ],
-    ]),
+    ...fields.flatMap((field): [string, bigint, string][] => {
+      const member = INSIDE[type]?.[field.name] ?? field.name;
+      return [
+        [`${type}.${field.name} at`, BigInt(field.offset), `offsetof(${type}, ${member})`],
+        [
+          `${type}.${field.name} size`,
+          BigInt((field.layout as Layout<unknown>).size),
+          // An array without a length has none in C.
+          `sizeof(((${type} *)0)->${member}${field === layout.tail ? '[0]' : ''})`,
+        ],
+      ];
+    }),
   ];
 }
 

@@ -32,6 +32,7 @@ export const differences: Readonly<Record<string, readonly Difference[]>> = {
     },
   ],
   ffsaio: [],
+  ffsmisuse: [],
   ffsmore: [],
   generic: [
     {

@@ -102,7 +102,7 @@ describe('inside a fence signalling section', () => {
 
   test('one left open is noticed at the end', ({ machine }) => {
     beginSignalling(machine.system);
-    expect(() => machine.system.assertClean()).toThrow('a fence signalling section is still held at shutdown');
+    expect(() => machine.shutdown()).toThrow('a fence signalling section is still held at shutdown');
     brokenRules(machine);
   });
 });

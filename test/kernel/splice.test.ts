@@ -29,6 +29,16 @@ test('a device can be neither end, and nothing is appended', () => {
   expect(() => sys.copyFileRange(from, end, 10)).toThrow('EBADF');
 });
 
+test('what cannot be written is not read: the bytes are there for who tries otherwise', () => {
+  const { sys, from, fd } = bootFiles();
+  const elsewhere = sys.open('/dev/file', O_RDWR | O_CREAT);
+  expect(() => sys.sendfile(fd, from, 10)).toThrow('EINVAL');
+  expect(() => sys.copyFileRange(from, elsewhere, 10)).toThrow('EXDEV');
+  expect(() => sys.copyFileRange(from, elsewhere, 0)).toThrow('EXDEV');
+  expect(sys.lseek(from, 0, 1)).toBe(0);
+  expect(sys.read(from, 10).length).toBe(10);
+});
+
 test('vectors fill one piece after the other', () => {
   const { sys, from } = bootFiles();
   sys.pwrite(from, 'abcdef', 0);

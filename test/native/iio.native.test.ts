@@ -77,6 +77,12 @@ describe('the programs of libiio, as Debian has them', () => {
     expect(firstScan(bytes, mask)).toBeDefined();
   });
 
+  withTools('are told of samples that nobody took', async () => {
+    const script = 'iio_adi_xflow_check -u local: -s 4096 cf-ad9361-lpc 2>&1 | grep -m 1 "flow detected"';
+    const { status, stdout } = await runNative(['sh', '-c', script], { options: onBoard });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'Overflow detected\n' });
+  });
+
   withTools('send samples', async () => {
     const script = 'head -c 65536 /dev/zero | iio_writedev -u local: -b 1024 -s 8192 cf-ad9361-dds-core-lpc';
     const { status, stderr } = await runNative(['sh', '-ec', script], { options: onBoard });

@@ -39,6 +39,21 @@ describe.skipIf(!hasCompiler)('ioctopus run', () => {
     expect(await runNative(command, { options })).toEqual({ status: 125, stdout: '', stderr: `ioctopus: ${message}\n` });
   });
 
+  test.each([
+    ['board.mts', /^ioctopus: .*\/board.mts: Cannot find package 'ioctopus' imported from .*\/board.mts\n$/],
+    ['board.mjs', /^ioctopus: .*\/board.mjs: Cannot find package 'ioctopus' imported from .*\/board.mjs\n$/],
+    [
+      'board.ts',
+      /^ioctopus: .*\/board.ts: (?:Cannot find package 'ioctopus'|a board is an ES module: name it .mts, or say "type": "module").*\n$/,
+    ],
+  ])('so is a board %s that does not find what it imports, and why', async (name, line) => {
+    const path = join(folder, name);
+    writeFileSync(path, "import { raspberrypi4 } from 'ioctopus';\nexport default raspberrypi4;\n");
+    const { status, stderr } = await runNative(['true'], { options: ['--board', path] });
+    expect(status).toBe(125);
+    expect(stderr).toMatch(line);
+  });
+
   test('a static program is refused by name', async () => {
     const path = program('undisturbed', '-static');
     expect(await runNative([path])).toEqual({

@@ -71,6 +71,17 @@ describe('remote processors natively', () => {
     expect(stderr.match(/echo: I\/O error|write error/g)).toHaveLength(2);
   });
 
+  testWithCompiler('firmware is what programs put into /lib/firmware', async () => {
+    const script = `
+      ls -d /lib/firmware; ls -l /lib/firmware | tail -n +2 | wc -l
+      cat /lib/firmware/echo.elf > ${folder}/copy.elf; cmp ${folder}/copy.elf /lib/firmware/echo.elf
+      cp ${folder}/copy.elf /lib/firmware/mine.elf; cd /usr/lib/firmware; mkdir own; mv mine.elf own/; find own -type f
+      cd /sys/class/remoteproc/remoteproc0
+      echo own/mine.elf > firmware; echo start > state; cat state; echo stop > state`;
+    const { status, stdout, stderr } = await runNative(['sh', '-c', script], { options: [...board, '--strict'] });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '/lib/firmware\n4\nown/mine.elf\nrunning\n', stderr: '' });
+  });
+
   testWithCompiler('requests are shown by their names', async () => {
     const program = join(folder, 'remoteproc');
     const { stderr } = await runNative([program], { options: [...board, '--strace'] });

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { compile, temporaryFolder, testWithCompiler } from '../support/compiler.ts';
+import { NativeServer } from '../support/native-server.ts';
 import { root } from '../support/paths.ts';
+import stuckBoard from '../support/rpmsg-stuck-board.ts';
 import { runNative } from '../support/run.ts';
 
 const folder = temporaryFolder();
@@ -80,6 +82,26 @@ describe('/dev/rpmsg_ctrl0 and /dev/rpmsg0 natively', () => {
       'and waiting: -1, errno 512 after 15 s',
     ]);
   });
+});
+
+testWithCompiler('a writer that is killed while it waits for a buffer leaves nothing', async () => {
+  const native = new NativeServer(stuckBoard);
+  const { scheduler } = native.machine.system;
+  const isWaiting = () => [...scheduler.alive].some(({ waitingFor }) => waitingFor?.what === 'virtio0 to have a buffer to send from');
+  try {
+    // What Node opens for itself when it first starts a program; and the remote's greeting.
+    await native.run(['true']);
+    await native.turn();
+    const before = native.held();
+    const { child, ended } = native.start([build(), 'stuck']);
+    while (!isWaiting()) await new Promise(setImmediate);
+    child.kill('SIGKILL');
+    expect(await ended).toEqual({ status: null, signal: 'SIGKILL' });
+    await native.turn();
+    expect(native.held()).toEqual(before);
+  } finally {
+    native.close();
+  }
 });
 
 describe('the board remoteproc, from a shell', () => {

@@ -77,6 +77,12 @@ describe('programs that share memory with the VideoCore', () => {
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'close node: works\n', stderr: '' });
   });
 
+  testWithCompiler('may be killed at any moment of any call', async () => {
+    const program = build('test/native/programs/vcsm-killed.c', 'vcsm-killed');
+    const { status, stdout } = await runNative([program], { options: [...onBoard, 'raspberrypi4'] });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'ended by themselves: 0, left: 0\n' });
+  });
+
   for (const [name, inProcess] of [
     ['vcsm-api', vcsmApi],
     ['vcsm-mmal', vcsmMmal],

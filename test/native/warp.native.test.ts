@@ -35,6 +35,17 @@ describe.skipIf(!hasCompiler)('--time=warp', () => {
     ]);
   });
 
+  test('requests of io_submit', async () => {
+    const program = compile(join(root, 'test/native/programs/warp-aio.c'), join(folder, 'warp-aio'));
+    const settings = { options: ['--time=warp', '--board', join(root, 'test/native/boards/slow-reads.ts')] };
+    expect(await runNative([program, '/dev/slow'], settings)).toEqual({
+      status: 0,
+      stdout:
+        'without a limit: 1, 1000 s\ntoo short: 0, 600 s\na look: 0, 0 s\nlong enough: 2, 400 s\naaaa\na limit in the past: 1, 1000 s\n',
+      stderr: '',
+    });
+  });
+
   test('a shell and its children', async () => {
     const script = 'a=$(date +%s); sleep 3000 & sleep 7000; wait; b=$(date +%s); echo $(((b - a) / 1000))';
     expect(await runNative(['sh', '-c', script], { options })).toEqual({ status: 0, stdout: '7\n', stderr: '' });

@@ -44,7 +44,7 @@ function* sender(sys: Sys<'task'>, channel: number, random: Random, sent: number
       } catch (error) {
         if (!isErrno(error)) throw error;
         refused.add(error.code);
-        yield* sleep(20_000);
+        yield* sleep(20_000 * Math.min(tries + 1, 10));
       }
     }
     if (sent.length === value) break;

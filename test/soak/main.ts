@@ -10,6 +10,7 @@ import { Random } from '../../src/kernel/index.ts';
 import { hasCompiler } from '../support/compiler.ts';
 import { crowd } from '../support/crowd.ts';
 import { runMutants } from '../support/firmware-mutants.ts';
+import { runFunctionFsRounds } from '../support/functionfs-rounds.ts';
 import { hasFuse } from '../support/fuse.ts';
 import { Hostility } from '../support/hostility.ts';
 import { runRounds } from '../support/remoteproc-rounds.ts';
@@ -25,6 +26,7 @@ const SCHEDULES_PER_ROUND = 50;
 const FENCE_SCHEDULES_PER_ROUND = 500;
 const KEEMBAY_SCHEDULES_PER_ROUND = 10;
 const HOSTILE_CALLS_PER_ROUND = 10_000;
+const FUNCTIONFS_SCENARIOS_PER_ROUND = 100;
 const MUTANTS_PER_ROUND = 1000;
 const PROCESSOR_ROUNDS_PER_ROUND = 100;
 const RPMSG_SCHEDULES_PER_ROUND = 50;
@@ -95,6 +97,10 @@ const soaks = new Map<string, (seed: number) => void | Promise<void>>([
   ['schedules of fences', repeatFenceSchedules],
   ['mutants of firmware', (round) => void runMutants(round * MUTANTS_PER_ROUND, MUTANTS_PER_ROUND)],
   ['remote processors that come and go', (round) => void runRounds(round, PROCESSOR_ROUNDS_PER_ROUND)],
+  [
+    'a gadget with a host that disturbs it',
+    (round) => void runFunctionFsRounds(round * FUNCTIONFS_SCENARIOS_PER_ROUND, FUNCTIONFS_SCENARIOS_PER_ROUND),
+  ],
   ['memory shared with the VideoCore', (round) => void runVideoCoreRounds(round, VIDEOCORE_SHARES_PER_ROUND)],
   ['messages to a VPU', talkToVpus],
   ['messages to remote processors', talkToRemotes],

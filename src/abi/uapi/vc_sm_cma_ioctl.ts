@@ -1,6 +1,6 @@
 /** linux/broadcom/vc_sm_cma_ioctl.h, of the kernels for Raspberry Pi boards. */
 import { IOC_READ, ioc } from '../ioc.ts';
-import { array, type Decoded, i32, type Layout, pointer, struct, tail, u8, u32, u64 } from '../layout.ts';
+import { array, type Decoded, i32, type Layout, pointer, quoteBytes, struct, tail, u8, u32, u64 } from '../layout.ts';
 import { Request, requests } from '../request.ts';
 
 export const VC_SM_CMA_RESOURCE_NAME = 32;
@@ -27,27 +27,33 @@ export const VC_SM_CACHE_OP_INV = 1;
 export const VC_SM_CACHE_OP_CLEAN = 2;
 export const VC_SM_CACHE_OP_FLUSH = 3;
 
+const hexadecimal = (value: number) => `0x${value.toString(16)}`;
+const name = array(u8, VC_SM_CMA_RESOURCE_NAME, quoteBytes);
+/** Of the VPU. */
+const handle32 = u32.shownAs(hexadecimal);
+const busAddress = u64.shownAs(hexadecimal);
+
 /** `name` counts up to its 31st byte, whatever stands behind a NUL; see section 4.2 of docs/reference/vc-sm-cma.md. */
 export const vc_sm_cma_ioctl_alloc = struct('vc_sm_cma_ioctl_alloc', {
   size: u32,
   num: u32,
   cached: u32,
   pad: u32,
-  name: array(u8, VC_SM_CMA_RESOURCE_NAME),
+  name,
   handle: i32,
-  vc_handle: u32,
-  dma_addr: u64,
+  vc_handle: handle32,
+  dma_addr: busAddress,
 });
 
 export const vc_sm_cma_ioctl_import_dmabuf = struct('vc_sm_cma_ioctl_import_dmabuf', {
   dmabuf_fd: i32,
   cached: u32,
-  name: array(u8, VC_SM_CMA_RESOURCE_NAME),
+  name,
   handle: i32,
-  vc_handle: u32,
+  vc_handle: handle32,
   size: u32,
   pad: u32,
-  dma_addr: u64,
+  dma_addr: busAddress,
 });
 
 export const vc_sm_cma_ioctl_clean_invalid_block = struct('vc_sm_cma_ioctl_clean_invalid_block', {

@@ -22,18 +22,23 @@ export async function findBoard(name: string): Promise<Board> {
 
 async function importModule(path: string): Promise<{ default?: unknown }> {
   const url = pathToFileURL(path).href;
-  if (!/\.[cm]?ts$/.test(path)) return import(url);
+  const refuse = (code: string, message: (error: Error) => string) => (error: NodeJS.ErrnoException) => {
+    throw error.code === code ? new Refusal(`${path}: ${message(error)}`) : error;
+  };
+  const notFound = refuse('ERR_MODULE_NOT_FOUND', ({ message }) => message);
+  if (!/\.[cm]?ts$/.test(path)) return import(url).catch(notFound);
+  const tsx = await import('tsx/esm/api').catch(
+    refuse('ERR_MODULE_NOT_FOUND', () => 'a board in TypeScript needs the package tsx beside ioctopus'),
+  );
+  // The board must find the very modules that we run, so without a scope of its own and without the paths of a tsconfig.json.
+  const unregister = tsx.register({ tsconfig: false });
   try {
-    const { register } = await import('tsx/esm/api');
-    // The board must find the very modules that we run, so without a scope of its own and without the paths of a tsconfig.json.
-    const unregister = register({ tsconfig: false });
-    try {
-      return await import(url);
-    } finally {
-      await unregister();
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new Refusal(`${path}: a board in TypeScript needs the package tsx beside ioctopus`);
+    return await import(url)
+      .catch(notFound)
+      .catch(
+        refuse('ERR_REQUIRE_CYCLE_MODULE', () => 'a board is an ES module: name it .mts, or say "type": "module" in its package.json'),
+      );
+  } finally {
+    await unregister();
   }
 }

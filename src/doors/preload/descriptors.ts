@@ -1,4 +1,4 @@
-import { Errno } from '../../abi/index.ts';
+import { Errno, isErrno } from '../../abi/index.ts';
 import { type Descriptors, type EventfdContext, type File, FMODE_PATH, type Kernel, type Memfd } from '../../kernel/index.ts';
 import { hostEventfd } from './host-eventfd.ts';
 import type { NativeInode } from './native-files.ts';
@@ -96,7 +96,12 @@ export class RemoteDescriptors implements Descriptors {
 
   *cancel(fd: number): Kernel<void> {
     this.#reserved.delete(fd);
-    yield* this.#slot.ask(IO_UP_CLOSE, fd);
+    try {
+      yield* this.#slot.ask(IO_UP_CLOSE, fd);
+    } catch (error) {
+      // A program that is gone has closed it: who cancels goes on with cleaning up.
+      if (!isErrno(error, 'EFAULT')) throw error;
+    }
   }
 
   *install(file: File, closeOnExec: boolean): Kernel<number> {

@@ -23,7 +23,7 @@ function isFolderOfHost(path: string): boolean {
 }
 
 /**
- * Which paths programs find in the machine instead of the host: device nodes, mounts, and in /sys and /proc each name that the machine
+ * Which paths programs find in the machine instead of the host: device nodes, mounts, folders that drivers claim, and in /sys and /proc each name that the machine
  * has and that is not just a folder of the skeleton which the host has, too. Of /proc itself the host's files stay, and all processes.
  */
 export class EmulatedPaths {
@@ -34,6 +34,7 @@ export class EmulatedPaths {
     for (const path of system.devices.nodePaths) this.#tops.add(`/dev/${path.split('/')[0]}`);
     const mounts = vfs.mounts.map(({ path }) => path);
     for (const path of mounts) if (!SHARED.includes(path)) this.#tops.add(path);
+    for (const path of vfs.claimed) this.#tops.add(path);
     for (const top of ['/sys', '/proc']) if (mounts.includes(top)) this.#addFrom(system, top);
   }
 

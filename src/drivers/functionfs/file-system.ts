@@ -1,7 +1,7 @@
 /** The file system `functionfs`: a folder with ep0, and an endpoint's file for each that the daemon has described. */
 import { Errno } from '../../abi/index.ts';
 import { FUNCTIONFS_MAGIC } from '../../abi/uapi/index.ts';
-import { type FileOperations, MemoryFileSystem, type Stat, type System } from '../../kernel/index.ts';
+import { type FileOperations, type Kernel, MemoryFileSystem, type Stat, type System } from '../../kernel/index.ts';
 import { Directory, directoryOperations, type FileSystemType, type MountRequest, TreeInode } from '../../vfs/index.ts';
 import type { FfsEndpoint } from './endpoint.ts';
 import { endpointOperations } from './endpoint-file.ts';
@@ -88,10 +88,10 @@ function mount(system: System, { source, data }: MountRequest): Directory {
   return root;
 }
 
-/** ffs_fs_kill_sb: no file is open any more. */
-function release(system: System, { ffs }: FfsRoot): void {
+/** ffs_fs_kill_sb: no file is open any more. What the last one's release does may still be under way. */
+function* end(ffs: Ffs): Kernel<void> {
   const { instance } = ffs;
-  system.defer(`the end of the mount of ${instance?.name ?? 'a removed function'}`, ffs.reset());
+  yield* ffs.reset();
   ffs.instance = undefined;
   if (instance !== undefined) instance.ffs = undefined;
 }
@@ -100,5 +100,8 @@ function release(system: System, { ffs }: FfsRoot): void {
 export const functionFsType = (system: System): FileSystemType => ({
   name: 'functionfs',
   mount: (request) => mount(system, request),
-  release: (root) => release(system, root as FfsRoot),
+  release(root) {
+    const { ffs } = root as FfsRoot;
+    system.defer(`the end of the mount of ${ffs.instance?.name ?? 'a removed function'}`, end(ffs));
+  },
 });

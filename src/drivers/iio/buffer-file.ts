@@ -1,10 +1,11 @@
 /** The files of a device: its node, and descriptors of single buffers (drivers/iio/industrialio-buffer.c and -core.c). */
-import { Errno } from '../../abi/index.ts';
+import { Errno, i32 } from '../../abi/index.ts';
 import {
   IIO_BUFFER_DMABUF_ATTACH_IOCTL,
   IIO_BUFFER_DMABUF_DETACH_IOCTL,
   IIO_BUFFER_DMABUF_ENQUEUE_IOCTL,
   IIO_BUFFER_GET_FD_IOCTL,
+  IIO_GET_EVENT_FD_IOCTL,
   O_NONBLOCK,
   O_RDWR,
   POLLIN,
@@ -87,14 +88,15 @@ const bufferRequests = ioctls<IioBuffer>(
     const buffer = file.private;
     // Before the argument is looked at.
     if (buffer.access.dmabufs === undefined) throw new Errno('EPERM', 'the buffer takes no dma-bufs');
-    const fd = yield* copyStructFromUser(task.memory, IIO_BUFFER_DMABUF_ATTACH_IOCTL.layout as never, address);
-    yield* attachDmabuf(buffer, fd as number, isNonblocking(file), task);
+    yield* attachDmabuf(buffer, yield* copyStructFromUser(task.memory, i32, address), isNonblocking(file), task);
   }),
   on(IIO_BUFFER_DMABUF_DETACH_IOCTL, (file: File<IioBuffer>, fd, task) => detachDmabuf(file.private, fd, task)),
   on(IIO_BUFFER_DMABUF_ENQUEUE_IOCTL, (file: File<IioBuffer>, request, task) =>
     enqueueDmabuf(file.private, request, isNonblocking(file), task),
   ),
 );
+
+const bufferNumbers = new Set(bufferRequests.requests.map(({ number }) => number));
 
 const bufferOperations: FileOperations<IioBuffer> = {
   llseek,
@@ -103,8 +105,7 @@ const bufferOperations: FileOperations<IioBuffer> = {
   poll: ({ private: buffer }, table) => poll(buffer, table),
   requests: bufferRequests.requests,
   ioctl(file, request, address, task) {
-    if (!bufferRequests.requests.some(({ number }) => number === request >>> 0))
-      throw new Errno('EINVAL', 'a buffer does not know this request');
+    if (!bufferNumbers.has(request >>> 0)) throw new Errno('EINVAL', 'a buffer does not know this request');
     return bufferRequests.ioctl(file, request, address, task);
   },
   *release({ private: buffer }) {
@@ -116,8 +117,7 @@ const bufferOperations: FileOperations<IioBuffer> = {
 
 /** IIO_BUFFER_GET_FD_IOCTL. When the number cannot be written back the descriptor stays, as in 6.12. */
 function* getBuffer(device: IioDevice, address: number, task: Task): Kernel<void> {
-  const layout = IIO_BUFFER_GET_FD_IOCTL.layout as NonNullable<typeof IIO_BUFFER_GET_FD_IOCTL.layout>;
-  const index: number = yield* copyStructFromUser(task.memory, layout, address);
+  const index = yield* copyStructFromUser(task.memory, i32, address);
   const buffer = device.buffers[index];
   if (buffer === undefined) throw new Errno('ENODEV', `there is no buffer ${index}`);
   if (buffer.isBusy) throw new Errno('EBUSY', `buffer ${index} has a descriptor already`);
@@ -134,7 +134,7 @@ function* getBuffer(device: IioDevice, address: number, task: Task): Kernel<void
     buffer.isBusy = false;
     throw error;
   }
-  yield* copyStructToUser(task.memory, layout, address, fd);
+  yield* copyStructToUser(task.memory, i32, address, fd);
 }
 
 /** Of the node, through which the first buffer is read and written while nobody has a descriptor of it. */
@@ -157,7 +157,8 @@ export function bufferDeviceOperations(device: IioDevice): FileOperations {
     read: (file, to) => read(file, first(), to),
     write: (file, from) => write(file, first(), from),
     poll: (_file, table) => (device.buffers[0]?.isBusy === false ? poll(device.buffers[0], table) : 0),
-    requests: [IIO_BUFFER_GET_FD_IOCTL],
+    // It has no events, so nobody serves the second.
+    requests: [IIO_BUFFER_GET_FD_IOCTL, IIO_GET_EVENT_FD_IOCTL],
     ioctl(_file, request, address, task) {
       assertPresent(device);
       if (request >>> 0 !== IIO_BUFFER_GET_FD_IOCTL.number) throw new Errno('ENODEV', 'nobody knows this request');

@@ -10,8 +10,9 @@ import {
   type UserBuffer,
   WaitQueue,
 } from '../../kernel/index.ts';
+import type { AttachedDmabuf } from './attached-dmabuf.ts';
 import { attributeName, formatScanType, scanBytes } from './channel.ts';
-import type { AttachedDmabuf, DmabufAccess } from './dmabuf.ts';
+import type { DmabufAccess } from './dmabuf.ts';
 import type { IioDevice } from './iio-device.ts';
 
 /** What is behind a buffer, as `struct iio_buffer_access_funcs`. */

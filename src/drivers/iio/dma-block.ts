@@ -1,5 +1,5 @@
 import type { CoherentMemory } from '../../memory/index.ts';
-import type { DmabufTransfer } from './dmabuf.ts';
+import type { DmabufTransfer } from './attached-dmabuf.ts';
 
 /** Of the queue, not yet given to the hardware; the hardware's; free to be read, written or enqueued; to be freed with its last holder. */
 export type BlockState = 'queued' | 'active' | 'done' | 'dead';

@@ -1,19 +1,17 @@
 /** What is behind buffers that a DMA controller fills or sends: drivers/iio/buffer/industrialio-buffer-dma.c and -dmaengine.c. */
 import { Errno, errno } from '../../abi/index.ts';
-import { PAGE_SIZE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/uapi/index.ts';
+import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '../../abi/uapi/index.ts';
 import { beginSignalling, endSignalling } from '../../dma-buf/index.ts';
-import { type Attribute, type Kernel, Mutex, type UserBuffer } from '../../kernel/index.ts';
-import { allocateCoherent, type ContiguousRegion, type DmaDevice, type DmaSegment } from '../../memory/index.ts';
+import type { Attribute, Kernel, UserBuffer } from '../../kernel/index.ts';
+import type { ContiguousRegion, DmaDevice, DmaSegment } from '../../memory/index.ts';
 import type { DmaChannel, DmaTransaction } from '../../ports/dmaengine/index.ts';
+import type { DmabufTransfer } from './attached-dmabuf.ts';
 import type { BufferAccess, IioBuffer } from './buffer.ts';
 import { DmaBlock } from './dma-block.ts';
-import type { DmabufAccess, DmabufTransfer } from './dmabuf.ts';
+import type { DmabufAccess } from './dmabuf.ts';
+import { FileBlocks } from './file-blocks.ts';
 
-/** Blocks for read(2) and write(2): one is the hardware's while the program has the other. */
-const FILE_BLOCKS = 2;
 const LENGTH_MIN = 2;
-
-const pageAlign = (size: number) => Math.ceil(size / PAGE_SIZE) * PAGE_SIZE;
 
 /** sg_nents_for_len: the first bytes of a scatter list. */
 function firstBytes(segments: readonly DmaSegment[], length: number): DmaSegment[] {
@@ -42,15 +40,9 @@ export class DmaQueue implements BufferAccess, DmabufAccess {
   readonly attributes: readonly Attribute[];
   readonly #buffer: IioBuffer;
   readonly #channel: DmaChannel;
-  readonly #region: ContiguousRegion;
-  readonly #copying: Mutex;
+  readonly #files: FileBlocks;
   #incoming: DmaBlock[] = [];
   readonly #atHardware: DmaBlock[] = [];
-  #fileBlocks: DmaBlock[] = [];
-  /** Of the file blocks, the one that read or write is in, and where. */
-  #current: DmaBlock | undefined;
-  #position = 0;
-  #nextFileBlock = 0;
   #usesFileBlocks = false;
   #dmabufCount = 0;
   #isActive = false;
@@ -60,8 +52,7 @@ export class DmaQueue implements BufferAccess, DmabufAccess {
   constructor(buffer: IioBuffer, channel: DmaChannel, region: ContiguousRegion) {
     this.#buffer = buffer;
     this.#channel = channel;
-    this.#region = region;
-    this.#copying = new Mutex(`the copies of ${buffer.device.name}`, buffer.device.system.lockdep.lockClass('iio_dma_buffer_io'));
+    this.#files = new FileBlocks(buffer, channel.device, region);
     this.attributes = [{ name: 'length_align_bytes', mode: 0o444, show: () => `${channel.alignment}\n` }];
   }
 
@@ -77,33 +68,19 @@ export class DmaQueue implements BufferAccess, DmabufAccess {
     return Math.max(wanted, LENGTH_MIN);
   }
 
-  /** iio_dma_buffer_usage: in bytes of whole blocks, so that it always comes to the watermark. */
   get available(): number {
-    let bytes = this.#current?.size ?? 0;
-    for (const block of this.#fileBlocks) if (block !== this.#current && block.state === 'done') bytes += block.size;
-    return bytes;
+    return this.#files.available;
   }
 
-  /** iio_dma_buffer_request_update: halves the length among the file blocks, and keeps those that fit. */
+  /** iio_dma_buffer_request_update: halves the length among the file blocks. */
   *requestUpdate(): Kernel<void> {
     this.#usesFileBlocks ||= this.#dmabufCount === 0;
     if (!this.#usesFileBlocks) return;
     const { bytesPerDatum, length, direction } = this.#buffer;
-    const size = Math.ceil((bytesPerDatum * length) / 2);
-    this.#current = undefined;
-    // 6.12 goes on with the block where it stopped before, which may be filled last.
-    this.#nextFileBlock = 0;
     this.#incoming = [];
-    const before = this.#fileBlocks;
-    this.#fileBlocks = before.filter((block) => pageAlign(block.size) === pageAlign(size) && block.state !== 'active');
-    for (const block of before) if (!this.#fileBlocks.includes(block)) block.kill();
-    while (this.#fileBlocks.length < FILE_BLOCKS) this.#fileBlocks.push(this.#allocateFileBlock(size));
-    for (const block of this.#fileBlocks) {
-      block.size = size;
-      block.bytesUsed = size;
-      block.state = direction === 'in' ? 'queued' : 'done';
-      if (direction === 'in') this.#incoming.push(block);
-    }
+    const blocks = this.#files.prepare(Math.ceil((bytesPerDatum * length) / 2));
+    for (const block of blocks) block.state = direction === 'in' ? 'queued' : 'done';
+    if (direction === 'in') this.#incoming.push(...blocks);
   }
 
   *enable(): Kernel<void> {
@@ -118,17 +95,12 @@ export class DmaQueue implements BufferAccess, DmabufAccess {
     this.#abort(this.#atHardware);
   }
 
-  *read(to: UserBuffer): Kernel<number> {
-    return yield* this.#copy(to.remaining, function* (bytes) {
-      const moved = yield* to.put(bytes);
-      if (moved < bytes.length) throw new Errno('EFAULT', 'the program has no memory for all of it');
-    });
+  read(to: UserBuffer): Kernel<number> {
+    return this.#files.read(to, (block) => this.#enqueue(block));
   }
 
-  *write(from: UserBuffer): Kernel<number> {
-    return yield* this.#copy(from.remaining, function* (bytes) {
-      bytes.set(yield* from.take(bytes.length));
-    });
+  write(from: UserBuffer): Kernel<number> {
+    return this.#files.write(from, (block) => this.#enqueue(block));
   }
 
   /** iio_dma_buffer_attach_dmabuf: the memory of file blocks is given back. */
@@ -237,64 +209,8 @@ export class DmaQueue implements BufferAccess, DmabufAccess {
     pollq.wake(direction === 'in' ? POLLIN | POLLRDNORM : POLLOUT | POLLWRNORM);
   }
 
-  /** @throws Errno ENOMEM */
-  #allocateFileBlock(size: number): DmaBlock {
-    this.#buffer.device.system.kmalloc('struct iio_dma_buffer_block');
-    return new DmaBlock(size, allocateCoherent(this.device, this.#region, size, `a block of ${this.#buffer.device.name}`), () => {});
-  }
-
   #freeFileBlocks(): void {
-    for (const block of this.#fileBlocks.splice(0)) block.kill();
+    this.#files.free();
     this.#incoming = this.#incoming.filter(({ memory }) => memory === undefined);
-    this.#current = undefined;
-  }
-
-  /**
-   * iio_dma_buffer_io: whole samples, from where it stopped, up to the end of a block.
-   *
-   * @param move copies between the program and bytes of the block
-   * @returns 0 when the hardware has both blocks
-   */
-  *#copy(wanted: number, move: (bytes: Uint8Array) => Kernel<void>): Kernel<number> {
-    const { bytesPerDatum } = this.#buffer;
-    if (wanted < bytesPerDatum) throw new Errno('EINVAL', `a sample has ${bytesPerDatum} bytes`);
-    yield* this.#copying.lock();
-    try {
-      const block = this.#current ?? this.#dequeue();
-      if (block?.memory === undefined) return 0;
-      const length = Math.min(wanted - (wanted % bytesPerDatum), block.bytesUsed - this.#position);
-      const bytes = block.memory.memory.bytes().subarray(this.#position, this.#position + length);
-      block.get();
-      try {
-        yield* move(bytes);
-      } finally {
-        block.put();
-      }
-      // Meanwhile the buffer may have been disabled, and have got other blocks.
-      if (this.#current !== block) return length;
-      this.#position += length;
-      if (this.#position === block.bytesUsed) {
-        this.#current = undefined;
-        this.#enqueue(block);
-      }
-      return length;
-    } finally {
-      this.#copying.unlock();
-    }
-  }
-
-  /** The next file block, if it is the program's. 6.12 crashes when dma-bufs have taken their place. */
-  #dequeue(): DmaBlock | undefined {
-    const block = this.#fileBlocks[this.#nextFileBlock];
-    if (block === undefined) {
-      const { system, name } = this.#buffer.device;
-      system.findings.report('iio-no-file-blocks', `${name} is read or written while it has dma-bufs only`);
-      return undefined;
-    }
-    if (block.state !== 'done') return undefined;
-    this.#nextFileBlock = (this.#nextFileBlock + 1) % FILE_BLOCKS;
-    this.#position = 0;
-    this.#current = block;
-    return block;
   }
 }

@@ -1,7 +1,7 @@
 /**
  * dma-bufs that programs give a buffer to be filled or sent: section 11.2 of docs/reference/functionfs.md, drivers/iio/industrialio-buffer.c.
  */
-import { type Decoded, Errno, errno } from '../../abi/index.ts';
+import { type Decoded, Errno } from '../../abi/index.ts';
 import { IIO_BUFFER_DMABUF_CYCLIC, IIO_BUFFER_DMABUF_SUPPORTED_FLAGS, type iio_dmabuf } from '../../abi/uapi/index.ts';
 import {
   allocateFenceContexts,
@@ -11,16 +11,15 @@ import {
   DMA_RESV_USAGE_WRITE,
   type DmaBuf,
   type DmaBufAttachment,
-  DmaFence,
   dmaBufGet,
   endAccess,
   endSignalling,
-  type SgTable,
   usageToWaitFor,
   watchTransfer,
 } from '../../dma-buf/index.ts';
 import type { Kernel, Task } from '../../kernel/index.ts';
-import type { DmaDevice, DmaDirection } from '../../memory/index.ts';
+import type { DmaDevice } from '../../memory/index.ts';
+import { AttachedDmabuf, DmabufTransfer } from './attached-dmabuf.ts';
 import type { IioBuffer } from './buffer.ts';
 import type { DmaBlock } from './dma-block.ts';
 
@@ -36,90 +35,6 @@ export interface DmabufAccess {
 
 /** DMABUF_ENQUEUE_TIMEOUT_MS. */
 const TIMEOUT_ns = 5e9;
-
-const fenceOps = { driverName: () => 'iio', timelineName: () => 'iio' };
-
-/** A dma-buf that is attached to a buffer, as `struct iio_dmabuf_priv`: held by the list of the buffer and by each transfer. */
-export class AttachedDmabuf {
-  readonly buffer: IioBuffer;
-  /** With a reference. */
-  readonly dmabuf: DmaBuf<any>;
-  readonly attachment: DmaBufAttachment<undefined>;
-  readonly table: SgTable;
-  readonly direction: DmaDirection;
-  readonly block: DmaBlock;
-  readonly context: number;
-  seqno = 0;
-  #holders = 1;
-
-  constructor(buffer: IioBuffer, parts: Pick<AttachedDmabuf, 'dmabuf' | 'attachment' | 'table' | 'direction' | 'block' | 'context'>) {
-    this.buffer = buffer;
-    this.dmabuf = parts.dmabuf;
-    this.attachment = parts.attachment;
-    this.table = parts.table;
-    this.direction = parts.direction;
-    this.block = parts.block;
-    this.context = parts.context;
-  }
-
-  get(): this {
-    this.#holders++;
-    return this;
-  }
-
-  *put(): Kernel<void> {
-    if (--this.#holders > 0) return;
-    yield* this.attachment.unmapUnlocked(this.table, this.direction);
-    this.block.kill();
-    yield* this.dmabuf.detach(this.attachment);
-    this.dmabuf.put();
-  }
-}
-
-/** One use of an attached dma-buf: `struct iio_dma_fence`, and what the queue is told. */
-export class DmabufTransfer {
-  readonly attached: AttachedDmabuf;
-  /** With a reference until it has signalled. */
-  readonly fence: DmaFence;
-  readonly bytesUsed: number;
-  readonly isCyclic: boolean;
-
-  /** @param attached with a reference, which becomes the transfer's */
-  constructor(attached: AttachedDmabuf, bytesUsed: number, isCyclic: boolean) {
-    const { system } = attached.dmabuf;
-    system.kmalloc('struct iio_dma_fence');
-    this.attached = attached;
-    this.bytesUsed = bytesUsed;
-    this.isCyclic = isCyclic;
-    this.fence = new DmaFence(system, { ops: fenceOps, context: attached.context, seqno: ++attached.seqno });
-  }
-
-  /**
-   * iio_buffer_signal_dmabuf_done: the fence signals, and what may wait is left to a worker.
-   *
-   * @param code 0, or a negative errno
-   */
-  done(code: number): void {
-    const { fence, attached } = this;
-    const { system } = attached.dmabuf;
-    const cookie = beginSignalling(system);
-    if (code !== 0) fence.setError(code);
-    try {
-      endAccess(system, attached.attachment, attached.table, attached.direction);
-    } catch (error) {
-      if (code === 0) fence.setError(-(error as Errno).errno);
-    }
-    fence.signal();
-    endSignalling(system, cookie);
-    system.scheduler.spawn('iio_buffer_cleanup', undefined, this.abandon());
-  }
-
-  /** Drops what it holds. */
-  *abandon(): Kernel<void> {
-    this.fence.put();
-    yield* this.attached.put();
-  }
-}
 
 function accessOf({ access }: IioBuffer): DmabufAccess {
   if (access.dmabufs === undefined) throw new Errno('EPERM', 'the buffer takes no dma-bufs');
@@ -235,19 +150,15 @@ export function* enqueueDmabuf(
 
 /** The fence goes into the dma-buf before the queue is asked: a refusal is an error of the fence, too. */
 function* publishAndEnqueue(buffer: IioBuffer, transfer: DmabufTransfer, isNonblocking: boolean): Kernel<void> {
-  const access = accessOf(buffer);
   const { attached, fence } = transfer;
   const { dmabuf, attachment, table, direction } = attached;
-  const isWrite = buffer.direction === 'in';
   try {
-    yield* lockReservation(dmabuf, isNonblocking);
+    beginAccess(dmabuf.system, attachment, table, direction);
     try {
-      const wait = { timeout_ns: isNonblocking ? 0 : TIMEOUT_ns };
-      if (!(yield* dmabuf.resv.wait(usageToWaitFor(isWrite), wait))) throw new Errno('EBUSY', 'others have not finished with the dma-buf');
-      dmabuf.resv.reserveFences(1);
-      dmabuf.resv.addFence(fence, isWrite ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
-    } finally {
-      dmabuf.resv.unlock();
+      yield* publish(buffer, transfer, isNonblocking);
+    } catch (error) {
+      endAccess(dmabuf.system, attachment, table, direction);
+      throw error;
     }
   } catch (error) {
     yield* transfer.abandon();
@@ -256,12 +167,26 @@ function* publishAndEnqueue(buffer: IioBuffer, transfer: DmabufTransfer, isNonbl
   watchTransfer(attachment, fence);
   const cookie = beginSignalling(dmabuf.system);
   try {
-    beginAccess(dmabuf.system, attachment, table, direction);
-    access.enqueue(attached.block, transfer);
+    accessOf(buffer).enqueue(attached.block, transfer);
   } catch (error) {
-    transfer.done(-((error as Errno).errno ?? errno.EIO));
+    transfer.done(-(error as Errno).errno);
     throw error;
   } finally {
     endSignalling(dmabuf.system, cookie);
+  }
+}
+
+/** Waits for those who use the dma-buf, and adds the fence. @throws Errno EBUSY, ERESTARTSYS, ENOMEM */
+function* publish(buffer: IioBuffer, { attached: { dmabuf }, fence }: DmabufTransfer, isNonblocking: boolean): Kernel<void> {
+  const isWrite = buffer.direction === 'in';
+  const { resv } = dmabuf;
+  yield* lockReservation(dmabuf, isNonblocking);
+  try {
+    const wait = { timeout_ns: isNonblocking ? 0 : TIMEOUT_ns };
+    if (!(yield* resv.wait(usageToWaitFor(isWrite), wait))) throw new Errno('EBUSY', 'others have not finished with the dma-buf');
+    resv.reserveFences(1);
+    resv.addFence(fence, isWrite ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ);
+  } finally {
+    resv.unlock();
   }
 }

@@ -3,4 +3,3 @@ export type { BufferAccess, BufferDirection, IioBuffer } from './buffer.ts';
 export { type Channel, type ChannelAttribute, formatScanType, type ScanType, scanBytes } from './channel.ts';
 export { addReceiver, addTransmitter, type Converter, type ConverterDescription } from './converter.ts';
 export { IioDevice, type IioDeviceDescription } from './iio-device.ts';
-export { formatMicro, parseMicro } from './value-text.ts';

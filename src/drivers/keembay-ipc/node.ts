@@ -51,6 +51,8 @@ export interface KeembayIpcNodeDescription {
   /** Physical addresses of the FIFOs' registers. */
   readonly fifoAddresses: { readonly cpu: number; readonly vpu: number };
   readonly highWater: () => HighWater;
+  /** Begins those and what else the hardware counts anew. */
+  readonly clearHardware: () => void;
   /** A state of the VPU: section 14.1 of docs/reference/keembay-ipc.md. */
   readonly vpuState: () => number;
 }
@@ -65,8 +67,8 @@ interface Binding {
 
 interface Session {
   bound: Binding | undefined;
-  /** Those that were opened through this file. */
-  readonly opened: Set<Channel>;
+  /** Those that were opened through this file, the last of each number. */
+  readonly opened: Map<number, Channel>;
   readonly payloads: FilePayloads;
 }
 
@@ -104,7 +106,7 @@ class KeembayIpcNode {
 
   #open(file: SessionFile, { chan_id, node_id, reserved }: Decoded<typeof keembay_ipc_chan>): void {
     assertZero(reserved);
-    file.private.opened.add(this.#description.ipc.openChannel(node_id, chan_id));
+    file.private.opened.set(chan_id, this.#description.ipc.openChannel(node_id, chan_id));
   }
 
   #bind(file: SessionFile, { chan_id, node_id, reserved }: Decoded<typeof keembay_ipc_chan>): void {
@@ -139,7 +141,7 @@ class KeembayIpcNode {
   }
 
   #requests() {
-    const { ipc, highWater } = this.#description;
+    const { ipc, highWater, clearHardware } = this.#description;
     return ioctls<Session>(
       on(KEEMBAY_IPC_OPEN_CHANNEL, (file: SessionFile, chan) => this.#open(file, chan)),
       on(KEEMBAY_IPC_CLOSE_CHANNEL, function* (_file: SessionFile, { chan_id, node_id, reserved }) {
@@ -171,7 +173,11 @@ class KeembayIpcNode {
       }),
       on(KEEMBAY_IPC_GET_INFO, () => this.#info()),
       on(KEEMBAY_IPC_GET_STATS, () => statisticsOf(ipc, highWater())),
-      on(KEEMBAY_IPC_CLEAR_STATS, () => ipc.statistics.clear()),
+      on(KEEMBAY_IPC_CLEAR_STATS, () => {
+        ipc.statistics.clear();
+        ipc.local.record.forgetHistory();
+        clearHardware();
+      }),
       on(KEEMBAY_IPC_PEEK_PACKET, (_file: SessionFile, request) => peek(ipc, request)),
       on(KEEMBAY_IPC_POOL_SCAN, (_file: SessionFile, request, task: Task) => scan(ipc, request, task)),
     );
@@ -203,7 +209,7 @@ class KeembayIpcNode {
   *#release({ private: { opened, payloads } }: SessionFile): Kernel<void> {
     const { ipc, closeOnRelease = true } = this.#description;
     if (closeOnRelease)
-      for (const channel of opened) if (ipc.channels.at(channel.id) === channel) yield* ipc.closeChannel(KMB_IPC_NODE_LEON_MSS, channel.id);
+      for (const [id, channel] of opened) if (ipc.channels.at(id) === channel) yield* ipc.closeChannel(KMB_IPC_NODE_LEON_MSS, id);
     yield* payloads.releaseAll();
   }
 
@@ -213,7 +219,7 @@ class KeembayIpcNode {
     return {
       open: (file) => {
         this.#assertPresent();
-        file.private = { bound: undefined, opened: new Set(), payloads: new FilePayloads(payloads) };
+        file.private = { bound: undefined, opened: new Map(), payloads: new FilePayloads(payloads) };
       },
       release: (file) => this.#release(file),
       read: (file, to) => {

@@ -1,6 +1,6 @@
 import { Errno } from '../../abi/index.ts';
 import { freeIrq, IRQ_HANDLED, type Irqs, requestIrq } from '../../irq/index.ts';
-import { finish, type Kernel, type MaybeKernel, type System, WaitQueue, wait } from '../../kernel/index.ts';
+import { type Kernel, requestFirmware, type System, WaitQueue, wait } from '../../kernel/index.ts';
 import type { CoherentRegion } from '../../memory/index.ts';
 import {
   BOOT_CHANNEL,
@@ -46,8 +46,6 @@ export interface KeembayVpuDescription {
   readonly irqs: Irqs;
   /** The MSS's, then the NCE's. */
   readonly watchdogs: readonly { readonly registers: WatchdogRegisters; readonly irq: number }[];
-  /** request_firmware. @throws Errno ENOENT */
-  readonly requestFirmware: (name: string) => MaybeKernel<Uint8Array>;
   /** `fw-area` and `x509-area`. */
   readonly areas: { readonly firmware: CoherentRegion; readonly x509: CoherentRegion };
   /** Where the VPU's packets are. */
@@ -149,7 +147,7 @@ export class KeembayVpu implements VpuManager {
 
   /** 14.3. */
   *#boot(name: string): Kernel<void> {
-    const { system, ipc, requestFirmware, areas } = this.#description;
+    const { system, ipc, areas } = this.#description;
     this.#machine.handle('boot');
     try {
       try {
@@ -157,7 +155,7 @@ export class KeembayVpu implements VpuManager {
       } catch (error) {
         system.log.print('warn', `keembay-vpu-ipc: the VPU was not stopped: ${error}`);
       }
-      const file = yield* finish(requestFirmware(name));
+      const file = yield* requestFirmware(system, name, 'keembay-vpu-ipc');
       const layout = checkFirmware(file, areas.firmware, areas.x509.size);
       copyFirmware(file, layout, areas.firmware, areas.x509);
       this.#writeBootParameters(layout.configAddress);

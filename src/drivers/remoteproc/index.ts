@@ -13,7 +13,7 @@ export { addPlatformRproc, type PlatformRprocDescription } from './platform-driv
 export { POLICIES, type PolicyName, policies, type RegionRequest } from './policies.ts';
 export { entryOf, type Provider, type RegionProfile } from './providers.ts';
 export { reportCrash, triggerRecovery } from './recovery.ts';
-export { addRproc, panicDelay_ms, reclaim, remoteprocs } from './register.ts';
+export { addRproc, panicDelay_ms, remoteprocs } from './register.ts';
 export { RSC_HANDLED, RSC_IGNORED } from './resources.ts';
 export {
   type BootStep,

@@ -205,7 +205,7 @@ export function addPlatformRproc(description: PlatformRprocDescription): { reado
   const own = description.policy === 'alloc-op' ? allocatorOf(description.regions) : {};
   const rproc = new Rproc({ elfClass: ELFCLASS32, ...description, ops: { ...own, ...driver.ops } });
   const freeIrqs = driver.listen(rproc);
-  const removeRproc = addRproc(rproc);
+  const removeRproc = addRproc(rproc, () => description.registers.writeReset(true));
   return {
     rproc,
     *remove() {

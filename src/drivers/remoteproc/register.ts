@@ -28,10 +28,11 @@ export const remoteprocs = (system: System): readonly Rproc[] => [...system.sing
 /**
  * rproc_add: the device with its node, debugfs, and a first boot if it is to have one.
  *
+ * @param halt ends what runs on a processor that could not be shut down
  * @returns rproc_del
  * @throws Errno EINVAL when it could be neither started nor attached to
  */
-export function addRproc(rproc: Rproc): () => Kernel<void> {
+export function addRproc(rproc: Rproc, halt: () => void): () => Kernel<void> {
   const { system, ops, state } = rproc;
   const isSane =
     state === 'offline' ? ops.start !== undefined : state === 'detached' && ops.attach !== undefined && rproc.cachedTable === undefined;
@@ -54,6 +55,8 @@ export function addRproc(rproc: Rproc): () => Kernel<void> {
       if (!isErrno(error)) throw error;
     }
     yield* rproc.lock.lock();
+    halt();
+    yield* reclaim(rproc);
     rproc.state = 'deleted';
     rproc.lock.unlock();
     removeDebug();
@@ -78,10 +81,10 @@ function* firstBoot(rproc: Rproc): Kernel<void> {
 }
 
 /**
- * What a processor still has that could not be shut down: one that has crashed, or has no stop operation. Linux loses it when the
- * driver goes; here it goes with the machine.
+ * What a processor still has that could not be shut down: one that has crashed, has no stop operation, or was started more than once.
+ * Linux loses it when the driver goes; here it goes with the driver, while the folders of its devices are there.
  */
-export function* reclaim(rproc: Rproc): Kernel<void> {
+function* reclaim(rproc: Rproc): Kernel<void> {
   yield* stopSubdevices(rproc, true);
   rproc.cleanUpResources();
   rproc.dropTables();

@@ -63,7 +63,7 @@ export class Transmitter {
 
   /**
    * A signal does not end this wait: Linux then asks again and again until there is a buffer, without looking at the time. Where Linux would
-   * do so for ever, because the processor has gone, it ends here.
+   * do so for ever it ends here: when the processor has gone, and when the signal kills, for natively the program is gone all the same.
    */
   *#waitForBuffer(device: RpmsgDevice): Kernel<number> {
     const queues = [{ queue: this.#senders, key: 1 }];
@@ -80,8 +80,9 @@ export class Transmitter {
         const wake = yield sleep;
         isLate = wake === 'timeout';
         if (wake !== 'signal') continue;
+        if (isInterrupted) throw new Errno('ERESTARTSYS', 'whoever waited is killed');
         isInterrupted = true;
-        sleep = waitOn(queues, { what, mode: 'uninterruptible' });
+        sleep = waitOn(queues, { what, mode: 'killable' });
       }
     } finally {
       if (--this.#sleepers === 0 && !this.#isGone) this.#queue.disableCb();

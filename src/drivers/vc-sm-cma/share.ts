@@ -33,6 +33,8 @@ export interface Ground {
   readonly design: Design;
   readonly lifetimes: Lifetimes;
   readonly transport: Transport;
+  /** pr_warn_once has said that the VPU got memory at a wrong alias. */
+  hasWarnedOfAlias: boolean;
 }
 
 const ALIAS = 0xc0000000;
@@ -84,12 +86,22 @@ function* complete({ lifetimes }: Ground, buffer: VcSmBuffer): Kernel<void> {
   yield* lifetimes.catchUp(buffer);
 }
 
+const wrongAlias = (dmaAddr: number) => `Expecting an uncached alias for dma_addr 0x${dmaAddr.toString(16).padStart(16, '0')}`;
+
 /** The part of a bus address that says how the VPU caches it must be one that it does not cache by. */
 function aliasChecked({ system, revision }: Ground, dmaAddr: number): number {
   const addr = lowWord(dmaAddr);
   if (revision.aliases.includes((addr & ALIAS) >>> 0)) return addr;
-  const shown = `0x${dmaAddr.toString(16).padStart(16, '0')}`;
-  system.log.print('err', `vc_sm_cma_import_dmabuf_internal: Expecting an uncached alias for dma_addr ${shown}`);
+  system.log.print('err', `vc_sm_cma_import_dmabuf_internal: ${wrongAlias(dmaAddr)}`);
+  return (addr | ALIAS) >>> 0;
+}
+
+/** The same for memory that the VPU asks for: only one alias will do, and only the first other one is told of. */
+function directAlias(ground: Ground, dmaAddr: number): number {
+  const addr = lowWord(dmaAddr);
+  if ((addr & ALIAS) >>> 0 === ALIAS) return addr;
+  if (!ground.hasWarnedOfAlias) ground.system.log.print('warn', `vc_sm_cma_vpu_alloc: ${wrongAlias(dmaAddr)}`);
+  ground.hasWarnedOfAlias = true;
   return (addr | ALIAS) >>> 0;
 }
 
@@ -220,7 +232,7 @@ export function serveMemoryRequest(ground: Ground, bytes: Uint8Array): void {
     if (length === 0) throw new Errno('EINVAL', 'the VPU asks for nothing');
     const coherent = allocateCoherent(device, region, length, 'vcsm-cma');
     undo = coherent.free;
-    const made = { name, size, dmaAddr: (coherent.busAddress | ALIAS) >>> 0, imported: undefined, coherent, isVpuAllocated: true };
+    const made = { name, size, dmaAddr: directAlias(ground, coherent.busAddress), imported: undefined, coherent, isVpuAllocated: true };
     const buffer = new VcSmBuffer(system, made);
     lifetimes.ids.take(buffer);
     undo = () => {

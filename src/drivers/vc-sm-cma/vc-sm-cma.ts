@@ -144,7 +144,7 @@ export function addVcSmCma(system: System, description: VcSmCmaDescription): VcS
   const { hadNarrowIds } = revision;
   const transport = new Transport({ system, service, onEvent, onClosed, hadNarrowIds, commandsBefore: description.commandsBefore ?? 0 });
   lifetimes.transport = transport;
-  const ground: Ground = { system, device, region, revision, design, lifetimes, transport };
+  const ground: Ground = { system, device, region, revision, design, lifetimes, transport, hasWarnedOfAlias: false };
   const driver = new VcSmCma(ground, irq);
   requestIrq(irqs(system), irq, {
     name: 'VCHIQ doorbell',

@@ -74,6 +74,12 @@ export class TimIpcFifo implements TimIpcRegisters {
     this.#output.lower();
   }
 
+  /** What it ever held or refused does not count any more. */
+  forgetHistory(): void {
+    this.highWater = this.#fill;
+    this.overflows.clear();
+  }
+
   #push(word: number): void {
     if (this.#fill === TIM_IPC_FIFO_DEPTH) {
       this.#overflowed(word & PROCESSOR_ID_MASK);

@@ -159,6 +159,8 @@ export class UsbLink implements Wire {
 
   /** Something may be able to cross now. */
   kick(): void {
+    // Without a transfer of the host's nothing crosses, and a machine that has none comes to rest.
+    if (this.buses.every(({ urbs }) => urbs.length === 0)) return;
     this.#wantsTick = true;
     if (this.#tick !== undefined || this.#isTicking) return;
     const delay_ns = this.isUnlimited ? 0 : FRAME_NS;

@@ -26,6 +26,8 @@ export interface VideoCoreDescription {
 
 const VERSION = 1;
 const VERSION_MIN = 0;
+/** Of the log. */
+const LINES_MAX = 10_000;
 
 /** The processor beside the CPU. It answers messages, and does what its {@link script} and the calls below say. */
 export class VideoCore implements Vchiq {
@@ -33,8 +35,6 @@ export class VideoCore implements Vchiq {
   readonly script: VideoCoreScript;
   /** Answers that the script keeps back, oldest first. */
   readonly heldReplies: Uint8Array[] = [];
-  /** Every message as it came from the CPU. */
-  readonly received: Uint8Array[] = [];
   readonly #system: System;
   readonly #doorbell: IrqLine;
   readonly #memory: CpuMemory;
@@ -66,7 +66,7 @@ export class VideoCore implements Vchiq {
     });
   }
 
-  /** What the VPU has done, oldest first. */
+  /** The newest lines of what the VPU has done, oldest first. */
   get log(): readonly string[] {
     return this.#log;
   }
@@ -206,6 +206,7 @@ export class VideoCore implements Vchiq {
   #print(text: string): void {
     const line = `[${formatTime(this.#system.now())}] ${text}`;
     this.#log.push(line);
+    if (this.#log.length > LINES_MAX) this.#log.shift();
     this.onLog?.(line);
   }
 
@@ -215,7 +216,6 @@ export class VideoCore implements Vchiq {
       return -1;
     }
     if (this.#isClosed) return -1;
-    this.received.push(bytes.slice());
     this.#toVpu.push(bytes.slice());
     this.#next();
     return 0;

@@ -30,13 +30,15 @@ import type { Task } from '../task.ts';
 import { copyStructFromUser, copyStructToUser, UserBuffer } from '../user-memory.ts';
 import { setCloseOnExec, setStatusFlags } from './descriptors.ts';
 import { fileOf } from './lookup.ts';
-import type { IoVector } from './vectors.ts';
+import { type IoVector, TASK_SIZE_MAX } from './vectors.ts';
 
 function bufferOf(task: Task, vectors: readonly IoVector[]): UserBuffer {
   let room = MAX_RW_COUNT;
   const pieces: IoVector[] = [];
   for (const { address, length } of vectors) {
-    if (length < 0) throw new Errno('EINVAL', 'the length does not fit ssize_t');
+    // access_ok. A length below 0 is one beyond what there are addresses.
+    if (length < 0 || address < 0 || address + length > TASK_SIZE_MAX)
+      throw new Errno('EFAULT', `${length} bytes at 0x${address.toString(16)} are not a program's`);
     pieces.push({ address, length: Math.min(length, room) });
     room -= Math.min(length, room);
   }

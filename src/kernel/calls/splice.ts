@@ -52,11 +52,16 @@ function* copyBytes(task: Task, from: File, at: Position, to: File, toAt: Positi
   if (from.ops.splice === undefined || from.ops.read === undefined) throw new Errno('EINVAL', 'the file cannot be spliced from');
   let done = 0;
   while (done < count) {
+    const before = at.position;
     const bytes = new Uint8Array(Math.min(CHUNK, count - done));
     const memory = new KernelBytes(bytes);
     const got = yield* finish(from.ops.read(from, new UserBuffer(memory, [{ address: 0, length: bytes.length }]), at, task));
     if (got === 0) break;
-    if (to.ops.splice === undefined || to.ops.write === undefined) throw new Errno('EINVAL', 'the file cannot be spliced to');
+    if (to.ops.splice === undefined || to.ops.write === undefined) {
+      // What was read is not lost: the program reads it again, and writes it.
+      at.position = before;
+      throw new Errno('EINVAL', 'the file cannot be spliced to');
+    }
     done += yield* finish(to.ops.write(to, new UserBuffer(memory, [{ address: 0, length: got }]), toAt, task));
   }
   return done;
@@ -144,7 +149,7 @@ export function* vmsplice(task: Task, fd: number, address: number, count: number
 /**
  * copy_file_range(2).
  *
- * @throws Errno EBADF; EFAULT; EINVAL for flags; EISDIR; EINVAL for what is not a regular file; EBADF for how they are open
+ * @throws Errno EBADF; EFAULT; EINVAL for flags; EISDIR; EINVAL for what is not a regular file; EBADF for how they are open; EXDEV
  */
 export function* copyFileRange(
   task: Task,
@@ -163,6 +168,7 @@ export function* copyFileRange(
   if (!from.inode.isType(S_IFREG) || !to.inode.isType(S_IFREG)) throw new Errno('EINVAL', 'not a regular file');
   const open = (from.mode & FMODE_READ) !== 0 && (to.mode & FMODE_WRITE) !== 0 && (to.flags & O_APPEND) === 0;
   if (!open) throw new Errno('EBADF', 'not open for that');
+  if (from.inode.fs !== to.inode.fs) throw new Errno('EXDEV', 'files of two file systems');
   return yield* withOffset(task, inOffset, from, (at) =>
     withOffset(task, outOffset, to, (toAt) => copyBytes(task, from, at, to, toAt, length)),
   );

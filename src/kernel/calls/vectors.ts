@@ -13,7 +13,7 @@ export interface IoVector {
 }
 
 /** Where user addresses end. */
-const TASK_SIZE_MAX = 0x7fff_ffff_f000;
+export const TASK_SIZE_MAX = 0x7fff_ffff_f000;
 
 /**
  * import_iovec: the pieces that an array of `struct iovec` describes, cut where MAX_RW_COUNT bytes are reached.

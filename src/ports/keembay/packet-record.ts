@@ -102,6 +102,14 @@ export class PacketRecord {
     this.#tell('leak', slot);
   }
 
+  /** What has happened to packets does not count any more; who has them stays known. */
+  forgetHistory(): void {
+    this.silentFrees = 0;
+    this.allocatedMax = this.allocated;
+    this.earlyReuses = 0;
+    this.discoveryLatency.fill(0);
+  }
+
   #at(slot: number): SlotRecord {
     return this.slots[slot] as SlotRecord;
   }

@@ -99,4 +99,18 @@ describe('rpmsg over the rings that remoteproc has placed', () => {
     }
     machine.shutdown();
   });
+
+  test.each([
+    ['was started twice', 'state', 'start'],
+    ['has crashed for good', 'recovery', 'disabled'],
+  ])('goes with the machine, also when the processor %s', (_, attribute, word) => {
+    const { machine, board } = start();
+    machine.fs.writeFileSync(`${PROCESSOR}/${attribute}`, word);
+    if (attribute === 'recovery') machine.fs.writeFileSync('/sys/kernel/debug/remoteproc/remoteproc0/crash', '1');
+    machine.system.scheduler.runReady();
+    const { rproc } = board.parts.m4;
+    expect([rproc.state, rproc.carveouts.length > 0]).toEqual([attribute === 'recovery' ? 'crashed' : 'running', true]);
+    machine.shutdown();
+    expect([rproc.state, rproc.carveouts.length]).toEqual(['deleted', 0]);
+  });
 });

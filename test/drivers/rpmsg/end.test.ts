@@ -6,7 +6,10 @@ import {
   RPMSG_ADDR_ANY,
   RPMSG_CREATE_DEV_IOCTL,
   RPMSG_CREATE_EPT_IOCTL,
+  SIGKILL,
+  SIGUSR1,
 } from '../../../src/abi/uapi/index.ts';
+import type { Sys } from '../../../src/doors/in-process/index.ts';
 import { ask, bytes, createEndpoint, describe, expect, namesIn, nodesOf, rpmsgTest, settle, test, text } from './fixture.ts';
 
 const stuck = rpmsgTest({
@@ -16,6 +19,14 @@ const stuck = rpmsgTest({
     remote.pause();
   },
 });
+
+/** Opens the channel and takes all buffers of a remote that takes nothing in. */
+function fill(sys: Sys<'sync'>): number {
+  const fd = sys.open('/dev/rpmsg0', O_RDWR | O_NONBLOCK);
+  for (let i = 0; i < 4; i++) sys.write(fd, bytes('x'));
+  sys.fcntl(fd, 4, O_RDWR);
+  return fd;
+}
 
 describe('a processor that goes', () => {
   test('takes all nodes with it, and readers that wait get EPIPE', async ({ machine, sys, parts }) => {
@@ -90,9 +101,7 @@ describe('a processor that goes', () => {
 
   stuck('waits for a writer that waits for a buffer, which gets 512', async ({ machine, sys, parts }) => {
     settle(sys);
-    const fd = sys.open('/dev/rpmsg0', O_RDWR | O_NONBLOCK);
-    for (let i = 0; i < 4; i++) sys.write(fd, bytes('x'));
-    sys.fcntl(fd, 4, O_RDWR);
+    const fd = fill(sys);
     let answer = 0;
     sys.fork(function* (other) {
       try {
@@ -114,18 +123,46 @@ describe('a processor that goes', () => {
 
   stuck('does not wait for ever for a writer whom a signal has interrupted', async ({ machine, sys, parts }) => {
     settle(sys);
-    const fd = sys.open('/dev/rpmsg0', O_RDWR | O_NONBLOCK);
-    for (let i = 0; i < 4; i++) sys.write(fd, bytes('x'));
-    sys.fcntl(fd, 4, O_RDWR);
+    const fd = fill(sys);
+    const answers: string[] = [];
     const writer = sys.fork(function* (other) {
-      yield* other.write(fd, bytes('x'));
+      yield* other.sigaction(SIGUSR1, { handler: () => answers.push('handled') });
+      try {
+        yield* other.write(fd, bytes('x'));
+      } catch (error) {
+        answers.push((error as { code: string }).code);
+      }
     });
     sys.nanosleep(1e9);
-    sys.kill(writer, 9);
+    sys.kill(writer, SIGUSR1);
     sys.nanosleep(60e9);
+    expect(answers).toEqual([]);
     parts.stop();
     await machine.run();
+    expect(answers).toEqual(['handled', 'EINTR']);
     expect(nodesOf(sys)).toEqual([]);
+    sys.close(fd);
+  });
+
+  stuck('and a writer who is killed does not keep the file from others', ({ sys, parts }) => {
+    settle(sys);
+    const fd = fill(sys);
+    for (const firstSignal of [SIGUSR1, SIGKILL]) {
+      const writer = sys.fork(function* (other) {
+        yield* other.sigaction(SIGUSR1, { handler: () => {} });
+        yield* other.write(fd, bytes('x'));
+      });
+      sys.nanosleep(1e9);
+      sys.kill(writer, firstSignal);
+      settle(sys);
+      if (firstSignal !== SIGKILL) sys.kill(writer, SIGKILL);
+      settle(sys);
+      // poll takes the lock that a writer holds.
+      expect(sys.poll([{ fd, events: POLLIN }], 0)).toEqual([0]);
+    }
+    parts.remote.resume();
+    settle(sys);
+    sys.write(fd, bytes('x'));
     sys.close(fd);
   });
 

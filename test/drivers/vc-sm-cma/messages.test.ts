@@ -3,6 +3,7 @@ import {
   VC_SM_CMA_IOCTL_MEM_ALLOC,
   VC_SM_CMA_IOCTL_MEM_CLEAN_INVALID2,
   VC_SM_CMA_IOCTL_MEM_IMPORT_DMABUF,
+  vc_sm_cma_ioctl_alloc,
   vc_sm_cma_ioctl_clean_invalid_block,
 } from '../../../src/abi/uapi/index.ts';
 import * as port from '../../../src/ports/videocore/index.ts';
@@ -77,6 +78,14 @@ describe('messages of SMEM', () => {
   ])('%o has %d bytes', (layout, size) => {
     expect(layout.size).toBe(size);
   });
+});
+
+test('traces show names as text, and what the VPU counts in hexadecimal', () => {
+  const name = [...Buffer.from('frame'.padEnd(7, '\0')), ...Buffer.from('left over'.padEnd(25))];
+  const answer = { size: 4096, num: 1, cached: 0, pad: 0, name, handle: 4, vc_handle: 0xc0000020, dma_addr: 0xeb400000 };
+  expect(vc_sm_cma_ioctl_alloc.format(answer)).toBe(
+    '{size=4096, num=1, cached=0, pad=0, name="frame", handle=4, vc_handle=0xc0000020, dma_addr=0xeb400000}',
+  );
 });
 
 test('requests have the numbers of the header', () => {

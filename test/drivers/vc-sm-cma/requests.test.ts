@@ -122,6 +122,22 @@ describe('the node', () => {
     on.machine.shutdown();
   });
 
+  test('without dma-ranges the VPU gets what it asks for at a corrected address, too, of which only the first is complained of', () => {
+    const on = bench({ dmaRanges: [] });
+    settle(on);
+    const handles = [1, 2].map(() => on.videocore.requestMemory(PAGE_SIZE, PAGE_SIZE, 'codec'));
+    settle(on);
+    const given = vpuLog(on).flatMap((line) => /^VC_MEM_REQUEST_REPLY .* addr (\w+)/.exec(line)?.[1] ?? []);
+    const addresses = given.map((address) => Number.parseInt(address, 16) - 0xc0000000);
+    expect(addresses.every((address) => address >= 0)).toBe(true);
+    const shown = `0x${addresses[0]?.toString(16).padStart(16, '0')}`;
+    const complaints = on.machine.system.log.lines.filter(({ level }) => level === 'warn').map(({ text }) => text);
+    expect(complaints).toEqual([`vc_sm_cma_vpu_alloc: Expecting an uncached alias for dma_addr ${shown}`]);
+    for (const handle of handles) on.videocore.heap.release(handle);
+    settle(on);
+    on.machine.shutdown();
+  });
+
   test.each([
     ['R1', 1],
     ['R2', 0],

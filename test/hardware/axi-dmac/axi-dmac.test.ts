@@ -19,7 +19,10 @@ import {
 } from '../../../src/ports/axi-dmac/index.ts';
 import type { DmaTransaction } from '../../../src/ports/dmaengine/index.ts';
 import type { SampleSink, SampleSource } from '../../../src/ports/iio-converter/index.ts';
-import { test } from '../../../src/vitest.ts';
+import { machineTest } from '../../../src/vitest.ts';
+
+/** On a machine where nothing else happens. */
+const test = machineTest(() => ({ name: 'bare', description: 'nothing', setUp() {} }));
 
 const SIZE = 65_536;
 

@@ -27,8 +27,8 @@ const readers: Readers = {
   ...time,
   ...tree,
   ...sockets,
-  ...portal,
   ...aio,
+  ...portal,
 };
 
 /** Reads the request of a slot. */
