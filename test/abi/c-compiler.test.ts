@@ -156,8 +156,6 @@ function definedIn(headers: readonly string[]): { has(name: string): boolean } {
   return {
     has(name) {
       const struct = /struct (\w+)/.exec(name)?.[1];
-      if (struct === undefined) return new RegExp(`#define ${name}\\b`).test(macros) || new RegExp(`\\b${name}\\s*[=,}]`).test(text);
-      return new RegExp(`struct ${struct}\\s*\\{`).test(text);
       if (struct !== undefined) return new RegExp(`struct ${struct}\\s*\\{`).test(text);
       return new RegExp(`#define ${name}\\b`).test(macros) || new RegExp(`^\\s*${name}\\s*(=[^,]*)?,?$`, 'm').test(text);
     },
