@@ -24,7 +24,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'in-process', include: ['test/**/*.test.ts', 'examples/**/*.test.ts'], exclude: [...native, '**/fixtures/**'] },
+        // Each test boots machines of its own, so files can share the modules: loading them for each takes as long as the tests.
+        test: {
+          name: 'in-process',
+          include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+          exclude: [...native, '**/fixtures/**'],
+          isolate: false,
+        },
       },
       { extends: true, test: { name: 'native', include: native, globalSetup: ['test/support/build.ts'] } },
     ],
