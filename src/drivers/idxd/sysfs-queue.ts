@@ -27,6 +27,18 @@ export function queueAttributes(queue: IdxdQueue): Attribute[] {
     deny(text.length > max || text.length === 0, 'EINVAL', `not between 1 and ${max} characters`);
     config[name] = text.trim();
   };
+  const most = (file: string, name: 'maxTransfer' | 'maxBatch', complaint: (max: number) => string) =>
+    writing(
+      file,
+      () => String(config[name]),
+      (text) => {
+        configurable();
+        locked();
+        const size = powerOfTwo(text);
+        deny(size > capabilities[name], 'EINVAL', complaint(capabilities[name]));
+        config[name] = size;
+      },
+    );
   const bool = (isSet: boolean) => (isSet ? '1' : '0');
   return [
     reading('clients', () => String(queue.clients)),
@@ -116,28 +128,8 @@ export function queueAttributes(queue: IdxdQueue): Attribute[] {
       if (queue.minor === undefined) throw new Errno('ENXIO', `${queue.name} has no node`);
       return String(queue.minor);
     }),
-    writing(
-      'max_transfer_size',
-      () => String(config.maxTransfer),
-      (text) => {
-        configurable();
-        locked();
-        const size = powerOfTwo(text);
-        deny(size > capabilities.maxTransfer, 'EINVAL', `the device moves ${capabilities.maxTransfer} bytes at most`);
-        config.maxTransfer = size;
-      },
-    ),
-    writing(
-      'max_batch_size',
-      () => String(config.maxBatch),
-      (text) => {
-        configurable();
-        locked();
-        const size = powerOfTwo(text);
-        deny(size > capabilities.maxBatch, 'EINVAL', `the device takes ${capabilities.maxBatch} descriptors at most`);
-        config.maxBatch = size;
-      },
-    ),
+    most('max_transfer_size', 'maxTransfer', (max) => `the device moves ${max} bytes at most`),
+    most('max_batch_size', 'maxBatch', (max) => `the device takes ${max} descriptors at most`),
     writing(
       'ats_disable',
       () => bool(config.atsDisabled),

@@ -1,10 +1,9 @@
 /** Processors that somebody else has started. Sections 12.2 and 12.4 of docs/reference/remoteproc.md. */
 import { Errno } from '../../abi/index.ts';
 import { finish, type Kernel } from '../../kernel/index.ts';
-import { allocRegisteredCarveouts } from './carveouts.ts';
-import { handleResources } from './resources.ts';
+import { takeResources } from './resources.ts';
 import type { Rproc } from './rproc.ts';
-import { prepareSubdevices, startSubdevices, stopSubdevices, unprepareSubdevices } from './subdevices.ts';
+import { bringUp, stopSubdevices, unprepareSubdevices } from './subdevices.ts';
 import { privateTable } from './table.ts';
 
 /** rproc_set_rsc_table: the live one, and a clean copy for a processor that can be detached. @throws Errno */
@@ -20,24 +19,7 @@ function takeLoadedTable(rproc: Rproc): void {
 
 /** __rproc_attach. @throws Errno */
 export function* attachRunning(rproc: Rproc): Kernel<void> {
-  const { ops } = rproc;
-  yield* prepareSubdevices(rproc);
-  try {
-    try {
-      yield* finish(ops.attach?.(rproc));
-    } catch (error) {
-      throw rproc.told(error, `can't attach to rproc ${rproc.name}`);
-    }
-    try {
-      yield* startSubdevices(rproc);
-    } catch (error) {
-      yield* finish(ops.stop?.(rproc));
-      throw error;
-    }
-  } catch (error) {
-    yield* unprepareSubdevices(rproc);
-    throw error;
-  }
+  yield* bringUp(rproc, () => rproc.ops.attach?.(rproc), `can't attach to rproc ${rproc.name}`);
   rproc.state = 'attached';
   rproc.print('info', `remote processor ${rproc.name} is now attached`);
 }
@@ -77,24 +59,8 @@ function* attachPrepared(rproc: Rproc): Kernel<number> {
   } catch (error) {
     throw rproc.told(error, "can't load resource table");
   }
-  rproc.maxNotifyid = -1;
-  rproc.vdevCount = 0;
-  rproc.observer.tableBefore = rproc.tablePtr?.bytes().slice();
-  let result: number;
-  try {
-    result = handleResources(rproc);
-  } catch (error) {
-    throw rproc.told(error, 'Failed to process resources');
-  }
-  if (result !== 0) {
-    rproc.print('err', `Failed to process resources: ${result}`);
-    return result;
-  }
-  try {
-    allocRegisteredCarveouts(rproc);
-  } catch (error) {
-    throw rproc.told(error, 'Failed to allocate associated carveouts');
-  }
+  const result = takeResources(rproc);
+  if (result !== 0) return result;
   yield* attachRunning(rproc);
   return 0;
 }

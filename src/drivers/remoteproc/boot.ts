@@ -2,10 +2,9 @@
 import { Errno } from '../../abi/index.ts';
 import { finish, type Kernel, requestFirmware } from '../../kernel/index.ts';
 import { attach } from './attach.ts';
-import { allocRegisteredCarveouts } from './carveouts.ts';
-import { handleResources } from './resources.ts';
+import { takeResources } from './resources.ts';
 import type { Rproc } from './rproc.ts';
-import { prepareSubdevices, startSubdevices, stopSubdevices, unprepareSubdevices } from './subdevices.ts';
+import { bringUp, stopSubdevices, unprepareSubdevices } from './subdevices.ts';
 import { privateTable } from './table.ts';
 
 /** request_firmware of the processor's file. @throws Errno ENOENT, EINVAL, … */
@@ -31,24 +30,11 @@ export function* start(rproc: Rproc, firmware: Uint8Array): Kernel<void> {
     rproc.tablePtr = loaded;
   }
   try {
-    yield* prepareSubdevices(rproc);
-    try {
-      try {
-        rproc.step('start', '');
-        yield* finish(ops.start?.(rproc));
-      } catch (error) {
-        throw rproc.told(error, `can't start rproc ${rproc.name}`);
-      }
-      try {
-        yield* startSubdevices(rproc);
-      } catch (error) {
-        yield* finish(ops.stop?.(rproc));
-        throw error;
-      }
-    } catch (error) {
-      yield* unprepareSubdevices(rproc);
-      throw error;
-    }
+    const begin = () => {
+      rproc.step('start', '');
+      return ops.start?.(rproc);
+    };
+    yield* bringUp(rproc, begin, `can't start rproc ${rproc.name}`);
   } catch (error) {
     rproc.tablePtr = rproc.cachedTable;
     throw error;
@@ -104,24 +90,8 @@ function undoResources(rproc: Rproc): void {
 }
 
 function* bootParsed(rproc: Rproc, firmware: Uint8Array): Kernel<number> {
-  rproc.maxNotifyid = -1;
-  rproc.vdevCount = 0;
-  rproc.observer.tableBefore = rproc.tablePtr?.bytes().slice();
-  let result: number;
-  try {
-    result = handleResources(rproc);
-  } catch (error) {
-    throw rproc.told(error, 'Failed to process resources');
-  }
-  if (result !== 0) {
-    rproc.print('err', `Failed to process resources: ${result}`);
-    return result;
-  }
-  try {
-    allocRegisteredCarveouts(rproc);
-  } catch (error) {
-    throw rproc.told(error, 'Failed to allocate associated carveouts');
-  }
+  const result = takeResources(rproc);
+  if (result !== 0) return result;
   yield* start(rproc, firmware);
   return 0;
 }

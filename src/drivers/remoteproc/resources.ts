@@ -17,7 +17,7 @@ import {
   RSC_VENDOR_START,
   RVDEV_NUM_VRINGS,
 } from '../../ports/remoteproc/index.ts';
-import { addCarveout } from './carveouts.ts';
+import { addCarveout, allocRegisteredCarveouts } from './carveouts.ts';
 import { checkCarveoutDa } from './mem-entry.ts';
 import type { Rproc } from './rproc.ts';
 import { countOf, entryAt } from './table.ts';
@@ -108,7 +108,7 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
  * @returns 0; 1 when the last entry that was looked at is of a vendor and nobody knows it, which fails the boot without an error
  * @throws Errno EINVAL, ENOMEM, what a vendor's handler says
  */
-export function handleResources(rproc: Rproc): number {
+function handleResources(rproc: Rproc): number {
   const table = rproc.tablePtr;
   if (table === undefined) return 0;
   let result = 0;
@@ -134,4 +134,31 @@ export function handleResources(rproc: Rproc): number {
     }
   }
   return result;
+}
+
+/**
+ * What boot and attach do with a table: its entries are taken, then all carveouts that were registered.
+ *
+ * @returns 0, or 1 when the table ended with a vendor's entry that nobody knows @throws Errno
+ */
+export function takeResources(rproc: Rproc): number {
+  rproc.maxNotifyid = -1;
+  rproc.vdevCount = 0;
+  rproc.observer.tableBefore = rproc.tablePtr?.bytes().slice();
+  let result: number;
+  try {
+    result = handleResources(rproc);
+  } catch (error) {
+    throw rproc.told(error, 'Failed to process resources');
+  }
+  if (result !== 0) {
+    rproc.print('err', `Failed to process resources: ${result}`);
+    return result;
+  }
+  try {
+    allocRegisteredCarveouts(rproc);
+  } catch (error) {
+    throw rproc.told(error, 'Failed to allocate associated carveouts');
+  }
+  return 0;
 }

@@ -16,7 +16,7 @@ export interface Subdevice {
 }
 
 /** rproc_prepare_subdevices. A failure unprepares those before. @throws Errno */
-export function* prepareSubdevices(rproc: Rproc): Kernel<void> {
+function* prepareSubdevices(rproc: Rproc): Kernel<void> {
   const done: Subdevice[] = [];
   for (const subdevice of rproc.subdevices) {
     try {
@@ -31,7 +31,7 @@ export function* prepareSubdevices(rproc: Rproc): Kernel<void> {
 }
 
 /** rproc_start_subdevices. A failure stops those before, as after a crash. @throws Errno */
-export function* startSubdevices(rproc: Rproc): Kernel<void> {
+function* startSubdevices(rproc: Rproc): Kernel<void> {
   const done: Subdevice[] = [];
   for (const subdevice of [...rproc.subdevices]) {
     try {
@@ -54,4 +54,30 @@ export function* stopSubdevices(rproc: Rproc, crashed: boolean): Kernel<void> {
 /** rproc_unprepare_subdevices. */
 export function* unprepareSubdevices(rproc: Rproc): Kernel<void> {
   for (const subdevice of [...rproc.subdevices].reverse()) yield* finish(subdevice.unprepare?.());
+}
+
+/**
+ * A processor and what follows it, all of them or none: what rproc_start and __rproc_attach have in common.
+ *
+ * @param complaint for the log, when `begin` fails
+ * @throws Errno what `begin` and the subdevices say
+ */
+export function* bringUp(rproc: Rproc, begin: () => MaybeKernel<void> | undefined, complaint: string): Kernel<void> {
+  yield* prepareSubdevices(rproc);
+  try {
+    try {
+      yield* finish(begin());
+    } catch (error) {
+      throw rproc.told(error, complaint);
+    }
+    try {
+      yield* startSubdevices(rproc);
+    } catch (error) {
+      yield* finish(rproc.ops.stop?.(rproc));
+      throw error;
+    }
+  } catch (error) {
+    yield* unprepareSubdevices(rproc);
+    throw error;
+  }
 }

@@ -1,13 +1,23 @@
 /** The folders `os_desc` and `webusb` of drivers/usb/gadget/configfs.c. */
 import { Errno } from '../../../abi/index.ts';
 import { kstrtobool } from '../../../kernel/index.ts';
-import { ConfigGroup } from '../../../vfs/pseudo/index.ts';
+import { type ConfigAttribute, ConfigGroup, type ConfigItem } from '../../../vfs/pseudo/index.ts';
 import { WEBUSB_URL_MAX } from '../webusb.ts';
 import { byte, checkedBcd, cString, RW, withoutNewline, word } from './attributes.ts';
 import type { GadgetInfo } from './gadget-info.ts';
 
 /** Units of 16 bits of the signature. */
 const SIGNATURE_UNITS = 7;
+
+/** Whether a folder's settings hold. */
+const useOf = (settings: () => { use: boolean }): ConfigAttribute<ConfigItem> => ({
+  name: 'use',
+  mode: RW,
+  show: () => `${settings().use ? 1 : 0}\n`,
+  store: (_item, text) => {
+    settings().use = kstrtobool(text);
+  },
+});
 
 /** What one operating system asks of a device, and where programs set it. */
 export class OsDescGroup extends ConfigGroup {
@@ -18,14 +28,7 @@ export class OsDescGroup extends ConfigGroup {
   constructor(gadget: () => GadgetInfo) {
     super('os_desc', {
       attributes: [
-        {
-          name: 'use',
-          mode: RW,
-          show: () => `${this.use ? 1 : 0}\n`,
-          store: (_item, text) => {
-            this.use = kstrtobool(text);
-          },
-        },
+        useOf(() => this),
         byte('b_vendor_code', {
           get: () => this.vendorCode,
           set: (_item, value) => {
@@ -95,14 +98,7 @@ export class WebUsbGroup extends ConfigGroup {
   constructor() {
     super('webusb', {
       attributes: [
-        {
-          name: 'use',
-          mode: RW,
-          show: () => `${this.use ? 1 : 0}\n`,
-          store: (_item, text) => {
-            this.use = kstrtobool(text);
-          },
-        },
+        useOf(() => this),
         word('bcdVersion', {
           get: () => this.version,
           set: (_item, value) => {
